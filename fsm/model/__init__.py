@@ -1,0 +1,116 @@
+"""The vocabulary: frozen types of Backup, Job and Pod, durations, instants, timestamps. No clock, disk or network."""
+
+from fsm.model.backup import (
+    AzblobStorage,
+    Backup,
+    BackupSpec,
+    BackupStatus,
+    BrConfig,
+    BrOperation,
+    CleanOption,
+    Condition,
+    GcsStorage,
+    LocalStorage,
+    LogSubCommandStatus,
+    Progress,
+    S3Storage,
+    TidbAccess,
+    Volume,
+    VolumeMount,
+)
+from fsm.model.base import Model
+from fsm.model.command import LOG_UNKNOWN, LogCommand
+from fsm.model.duration import (
+    HOUR,
+    MICROSECOND,
+    MILLISECOND,
+    MINUTE,
+    NANOSECOND,
+    SECOND,
+    format_duration,
+    parse_duration,
+)
+from fsm.model.gotime import wrap64
+from fsm.model.instant import Time, seconds_of, text_of
+from fsm.model.item import OBJECT, WATCH_ITEM, WatchItem, object_from
+from fsm.model.job import Job, JobCondition, JobSpec, JobStatus
+from fsm.model.meta import ManagedField, ObjectMeta, OwnerReference, Resource
+from fsm.model.pod import (
+    ContainerState,
+    ContainerStatus,
+    Pod,
+    PodCondition,
+    PodSpec,
+    PodStatus,
+    Running,
+    Terminated,
+    Waiting,
+)
+from fsm.model.policy import BackoffRetryPolicy, BackoffRetryRecord
+from fsm.model.problems import errors_of
+from fsm.model.timestamp import instant_of, parse_ts, tso_of
+from fsm.model.vocabulary import CleanPolicy, Mode, Phase
+
+__all__ = [
+    "HOUR",
+    "LOG_UNKNOWN",
+    "MICROSECOND",
+    "MILLISECOND",
+    "MINUTE",
+    "NANOSECOND",
+    "OBJECT",
+    "SECOND",
+    "WATCH_ITEM",
+    "AzblobStorage",
+    "BackoffRetryPolicy",
+    "BackoffRetryRecord",
+    "Backup",
+    "BackupSpec",
+    "BackupStatus",
+    "BrConfig",
+    "BrOperation",
+    "CleanOption",
+    "CleanPolicy",
+    "Condition",
+    "ContainerState",
+    "ContainerStatus",
+    "GcsStorage",
+    "Job",
+    "JobCondition",
+    "JobSpec",
+    "JobStatus",
+    "LocalStorage",
+    "LogCommand",
+    "LogSubCommandStatus",
+    "ManagedField",
+    "Mode",
+    "Model",
+    "ObjectMeta",
+    "OwnerReference",
+    "Phase",
+    "Pod",
+    "PodCondition",
+    "PodSpec",
+    "PodStatus",
+    "Progress",
+    "Resource",
+    "Running",
+    "S3Storage",
+    "Terminated",
+    "TidbAccess",
+    "Time",
+    "Volume",
+    "VolumeMount",
+    "Waiting",
+    "WatchItem",
+    "errors_of",
+    "format_duration",
+    "instant_of",
+    "object_from",
+    "parse_duration",
+    "parse_ts",
+    "seconds_of",
+    "text_of",
+    "tso_of",
+    "wrap64",
+]
