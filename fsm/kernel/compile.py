@@ -1,0 +1,495 @@
+"""From a chart class to a machine: the SCXML algorithm, run once for every configuration and event, written out as Python.
+
+What cannot be compiled is refused with the reason, when the chart's module is imported: a machine that exists has no
+eventless transitions, no history, no invocations, no validators, no delays, no callbacks found by naming convention.
+
+The order of things in a step is SCXML's: innermost enabled transition of every region, chosen on the context before
+the step; conflicts go to the descendant, then to document order; then exit actions (innermost first), transition
+actions, entry actions (outermost first), each in document order, each seeing the context its predecessor left.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from statemachine.callbacks import SpecReference
+from statemachine.graph import iterate_states
+
+from fsm.errors import ChartError, UsageError
+from fsm.kernel.chart import Action, Guard, sentence
+from fsm.kernel.event import Event
+from fsm.kernel.machine import Bare, Configuration, Effects, Machine, StateInfo, Transition
+
+MOST_CONFIGURATIONS = 4096
+
+
+@dataclass(eq=False)
+class _Node:
+    """A state while it is compiled. Nodes and edges are compared by identity."""
+
+    info: StateInfo
+    order: int
+    parent: _Node | None
+    children: list[_Node] = field(default_factory=list)
+    edges: list[_Edge] = field(default_factory=list)
+    entry: tuple[Action, ...] = ()
+    exit: tuple[Action, ...] = ()
+
+    @property
+    def ancestors(self) -> Iterator[_Node]:
+        node = self.parent
+        while node:
+            yield node
+            node = node.parent
+
+    def inside(self, other: _Node | None) -> bool:
+        """A proper descendant; everything is inside the root, which is None."""
+        return other is None or other in self.ancestors
+
+    @property
+    def first(self) -> _Node:
+        return next(child for child in self.children if child.info.initial)
+
+
+@dataclass(eq=False)
+class _Edge:
+    """A transition while it is compiled."""
+
+    row: Transition
+    source: _Node
+    target: _Node | None
+    guards: tuple[tuple[Guard, bool], ...]
+    actions: tuple[Action, ...]
+
+    @property
+    def domain(self) -> _Node | None:
+        """The least compound ancestor of both ends; what lies inside it is exited and entered. None is the root."""
+        assert self.target
+        shared = (a for a in self.source.ancestors if a.info.kind == "compound" and self.target.inside(a))
+        return next(shared, None)
+
+
+def compile_chart(chart: Any, name: str = "") -> Machine:
+    """The machine of a chart; ChartError says what cannot be compiled and why."""
+    name = name or _snake(chart.__name__)
+    nodes = _nodes(chart, name)
+    _declare_edges(chart, name, nodes)
+    edges = [edge for node in nodes.values() for edge in node.edges]
+    _refuse_dead_edges(name, nodes.values())
+    configurations = _configurations(name, nodes)
+    guards = {g.name: g for edge in edges for g, _ in edge.guards}
+    actions = {a.name: a for node in nodes.values() for a in (*node.entry, *node.exit)}
+    actions |= {a.name: a for edge in edges for a in edge.actions}
+    code = _Code(name, nodes, configurations, guards, actions)
+    code.constant = code.constant and chart.context_type is None
+    return Machine(
+        name=name,
+        doc=sentence(chart.__doc__),
+        states=tuple(node.info for node in nodes.values()),
+        transitions=tuple(edge.row for edge in edges),
+        guards=guards,
+        actions=actions,
+        configurations=tuple(configurations),
+        alternatives=code.alternatives,
+        context_type=chart.context_type,
+        chart=chart,
+        source=code.source,
+        next_of=code.next_of,
+        traced_of=code.traced_of,
+        _interned={tuple(c): c for c in configurations},
+        _by_id={node.info.id: node.info for node in nodes.values()},
+    )
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+# ------------------------------------------------------------------ the declaration, read and judged
+
+
+def _nodes(chart: Any, name: str) -> dict[str, _Node]:
+    nodes: dict[str, _Node] = {}
+    for order, state in enumerate(iterate_states(chart.states)):
+        if state.id in nodes:
+            raise ChartError(f"{name}: two states are called {state.id}")
+        _refuse_state(chart, name, state)
+        info = StateInfo(
+            id=state.id,
+            parent=state.parent.id if state.parent else None,
+            kind="parallel" if state.parallel else "compound" if state.states else "atomic",
+            initial=bool(state.initial),
+            outcome=state.outcome,
+            doc=state.doc,
+            entry=tuple(call.name for call in _called(chart, name, state.enter, Action)),
+            exit=tuple(call.name for call in _called(chart, name, state.exit, Action)),
+        )
+        node = _Node(info, order, nodes[state.parent.id] if state.parent else None)
+        node.entry = tuple(_called(chart, name, state.enter, Action))
+        node.exit = tuple(_called(chart, name, state.exit, Action))
+        if node.parent:
+            node.parent.children.append(node)
+        nodes[state.id] = node
+    return nodes
+
+
+def _refuse_state(chart: Any, name: str, state: Any) -> None:
+    where = f"{name}: state {state.id}"
+    if state.history:
+        raise ChartError(f"{where} has a history state; a pure step keeps no history outside its context")
+    if not getattr(state, "doc", ""):
+        raise ChartError(f"{where} has no documentation; declare it with state(…) or a class body with a docstring")
+    if state.final:
+        raise ChartError(f"{where} is final for the library; give it an outcome instead, so that it can be deleted")
+    if any(not spec.is_convention or hasattr(chart, spec.attr_name) for spec in state.invoke):
+        raise ChartError(f"{where} invokes something; a pure step starts nothing")
+    if state.initial and (state.parent is None or not state.parent.parallel):
+        starts = [spec for spec in state.enter if not spec.is_convention]
+        if starts and all(a.initial for a in _chain(state)):
+            raise ChartError(f"{where} has an entry action and is where a machine starts: no event would run it")
+
+
+def _chain(state: Any) -> Iterator[Any]:
+    while state:
+        yield state
+        state = state.parent
+
+
+def _called(chart: Any, name: str, specs: Iterable[Any], kind: type) -> list[Any]:
+    """The guards or actions that the library's callback specs name, in order."""
+    found = []
+    for spec in specs:
+        if spec.is_convention:
+            if hasattr(chart, spec.attr_name):
+                raise ChartError(
+                    f"{name}: {spec.attr_name} would be called because of its name; declare it on the edge"
+                )
+            continue
+        call = getattr(chart, spec.func, None) if spec.reference is SpecReference.NAME else None
+        if not isinstance(call, kind):
+            raise ChartError(f"{name}: {spec.func!r} is not a declared {kind.__name__.lower()}")
+        found.append(call)
+    return found
+
+
+def _declare_edges(chart: Any, name: str, nodes: Mapping[str, _Node]) -> None:
+    for state in iterate_states(chart.states):
+        for transition in state.transitions:
+            if not transition.initial:
+                for edge in _edges(chart, name, nodes, transition):
+                    nodes[state.id].edges.append(edge)
+
+
+def _edges(chart: Any, name: str, nodes: Mapping[str, _Node], transition: Any) -> Iterator[_Edge]:
+    where = f"{name}: {transition.source.id} -> {', '.join(t.id for t in transition.targets)}"
+    _refuse_transition(chart, name, where, transition)
+    target = nodes[transition.targets[0].id] if transition.targets else None
+    specs = [spec for spec in transition.cond if not spec.is_convention]
+    guards = tuple(
+        (call, bool(spec.expected_value)) for spec, call in zip(specs, _called(chart, name, specs, Guard), strict=True)
+    )
+    actions = tuple(_called(chart, name, transition.on, Action))
+    for event in dict.fromkeys(str(event) for event in transition.events):
+        row = Transition(
+            event=event,
+            source=transition.source.id,
+            target=target.info.id if target else None,
+            guards=tuple(call.name if wanted else f"not {call.name}" for call, wanted in guards),
+            actions=tuple(call.name for call in actions),
+            effects=tuple(dict.fromkeys(e.__name__ for e in _emitted(actions, target))),
+            doc=transition.doc,
+        )
+        yield _Edge(row, nodes[transition.source.id], target, guards, actions)
+
+
+def _emitted(actions: Sequence[Action], target: _Node | None) -> Iterator[type]:
+    for call in actions:
+        yield from call.emits
+    while target:
+        for call in target.entry:
+            yield from call.emits
+        target = target.first if target.info.kind == "compound" else None
+
+
+def _refuse_transition(chart: Any, name: str, where: str, transition: Any) -> None:
+    if transition.is_eventless:
+        raise ChartError(f"{where} has no event; the library loses the event's data there: one event, one step")
+    if len(transition.targets) > 1:
+        raise ChartError(f"{where} has several targets; name the one state that contains them")
+    if transition.internal:
+        raise ChartError(f"{where} is internal; to stay, give the edge the target None")
+    if not getattr(transition, "doc", ""):
+        raise ChartError(f"{where} has no documentation; declare it with edge(…)")
+    if any(str(event).startswith(("done.", "error.")) for event in transition.events):
+        raise ChartError(f"{where} listens to an event of the engine; a pure step raises none")
+    if any(getattr(event, "delay", 0) for event in transition.events):
+        raise ChartError(f"{where} is delayed; time comes with events, a later look is an effect")
+    for group in ("validators", "before", "after"):
+        for spec in getattr(transition, group):
+            if not spec.is_convention or hasattr(chart, spec.attr_name):
+                raise ChartError(f"{where} has {group}: a step has guards, and actions on exit, edge and entry")
+
+
+def _refuse_dead_edges(name: str, nodes: Iterable[_Node]) -> None:
+    for node in nodes:
+        closed: set[str] = set()
+        for edge in node.edges:
+            if edge.row.event in closed:
+                raise ChartError(f"{name}: {edge.row} can never be taken: an earlier edge has no guard")
+            if not edge.guards:
+                closed.add(edge.row.event)
+
+
+# ------------------------------------------------------------------ configurations
+
+
+def _configurations(name: str, nodes: Mapping[str, _Node]) -> list[Configuration]:
+    """Every legal configuration, the initial one first."""
+    roots = [node for node in nodes.values() if node.parent is None]
+    found = list(itertools.islice((c for root in roots for c in _within(root)), MOST_CONFIGURATIONS + 1))
+    if len(found) > MOST_CONFIGURATIONS:
+        raise ChartError(f"{name} has more than {MOST_CONFIGURATIONS} configurations; split the chart")
+    first = _entered_by_default(next(root for root in roots if root.info.initial))
+    found.sort(key=lambda members: members != first)
+    return [Configuration(node.info.id for node in sorted(members, key=_order)) for members in found]
+
+
+def _within(node: _Node) -> Iterator[frozenset[_Node]]:
+    """The legal sets of active states at and below an active node."""
+    own = frozenset((node,))
+    if node.info.kind == "atomic":
+        yield own
+    elif node.info.kind == "compound":
+        for child in node.children:
+            for below in _within(child):
+                yield own | below
+    else:
+        for regions in itertools.product(*(list(_within(child)) for child in node.children)):
+            yield own.union(*regions)
+
+
+def _entered_by_default(node: _Node) -> frozenset[_Node]:
+    own = frozenset((node,))
+    if node.info.kind == "compound":
+        return own | _entered_by_default(node.first)
+    return own.union(*(_entered_by_default(child) for child in node.children))
+
+
+def _order(node: _Node) -> int:
+    return node.order
+
+
+# ------------------------------------------------------------------ the microstep, once for every choice
+
+
+@dataclass
+class _Microstep:
+    """What taking some transitions together does: where it leads, and the actions in order."""
+
+    edges: tuple[_Edge, ...]
+    after: frozenset[_Node]
+    actions: tuple[Action, ...]
+
+
+def _exits(edge: _Edge, active: frozenset[_Node]) -> frozenset[_Node]:
+    if edge.target is None:
+        return frozenset()
+    return frozenset(node for node in active if node.inside(edge.domain))
+
+
+def _without_conflicts(chosen: Iterable[_Edge], active: frozenset[_Node]) -> tuple[_Edge, ...]:
+    """Of two transitions that leave the same state, the one of the descendant stays, else the first chosen."""
+    kept: list[_Edge] = []
+    for edge in dict.fromkeys(chosen):
+        rivals = [other for other in kept if _exits(edge, active) & _exits(other, active)]
+        if all(edge.source.inside(other.source) for other in rivals):
+            kept = [other for other in kept if other not in rivals] + [edge]
+    return tuple(kept)
+
+
+def _entered(edge: _Edge) -> frozenset[_Node]:
+    """The target, what it enters by default, and the ancestors on the way with their other regions."""
+    if edge.target is None:
+        return frozenset()
+    found = set(_entered_by_default(edge.target))
+    for ancestor in edge.target.ancestors:
+        if ancestor is edge.domain:
+            break
+        found.add(ancestor)
+        if ancestor.info.kind == "parallel":
+            for region in ancestor.children:
+                if not any(node is region or node.inside(region) for node in found):
+                    found |= _entered_by_default(region)
+    return frozenset(found)
+
+
+def _microstep(chosen: Iterable[_Edge], active: frozenset[_Node]) -> _Microstep:
+    edges = _without_conflicts(chosen, active)
+    left: frozenset[_Node] = frozenset().union(*(_exits(edge, active) for edge in edges))
+    entered: frozenset[_Node] = frozenset().union(*(_entered(edge) for edge in edges))
+    actions = [call for node in sorted(left, key=_order, reverse=True) for call in node.exit]
+    actions += [call for edge in edges for call in edge.actions]
+    actions += [call for node in sorted(entered, key=_order) for call in node.entry]
+    return _Microstep(edges, (active - left) | entered, tuple(actions))
+
+
+# ------------------------------------------------------------------ the generated source
+
+
+class _Code:
+    """Writes one function for every (configuration, event), and loads them."""
+
+    def __init__(
+        self,
+        name: str,
+        nodes: Mapping[str, _Node],
+        configurations: list[Configuration],
+        guards: Mapping[str, Guard],
+        actions: Mapping[str, Action],
+    ) -> None:
+        self.nodes = nodes
+        self.number = {tuple(c): i for i, c in enumerate(configurations)}
+        self.interned = configurations
+        self.alternatives: dict[tuple[Configuration, str], tuple[tuple[Transition, ...], ...]] = {}
+        self.rows: list[Transition] = []
+        self.constant = not guards and not actions
+        self.namespace: dict[str, Any] = {f"C{i}": c for i, c in enumerate(configurations)}
+        self.namespace |= {f"if_{g.name}": g.function for g in guards.values()}
+        self.namespace |= {f"do_{a.name}": a.function for a in actions.values()}
+        functions = [self._function(c, event) for c in configurations for event in self._events(c)]
+        self.source = "\n\n".join(text for pair in functions for text in pair)
+        self.namespace |= {f"T{i}": row for i, row in enumerate(self.rows)}
+        file = f"<compiled chart {name}>"
+        linecache.cache[file] = (len(self.source), None, self.source.splitlines(keepends=True), file)
+        exec(compile(self.source, file, "exec"), self.namespace)  # our own source, from our own charts
+        self._hang_rows()
+
+    def _active(self, configuration: Configuration) -> frozenset[_Node]:
+        return frozenset(self.nodes[each] for each in configuration)
+
+    def _events(self, configuration: Configuration) -> list[str]:
+        found = (edge.row.event for each in configuration for edge in self.nodes[each].edges)
+        return list(dict.fromkeys(found))
+
+    def _regions(self, configuration: Configuration, event: str) -> list[list[_Edge]]:
+        """For every active leaf the candidate transitions, innermost and first declared first."""
+        leaves = [self.nodes[each] for each in configuration if self.nodes[each].info.kind == "atomic"]
+        regions = [
+            [edge for node in (leaf, *leaf.ancestors) for edge in node.edges if edge.row.event == event]
+            for leaf in leaves
+        ]
+        return [region for region in regions if region]
+
+    def _name(self, configuration: Configuration, event: str) -> str:
+        return f"c{self.number[configuration]}_{event}"
+
+    def _function(self, configuration: Configuration, event: str) -> tuple[str, str]:
+        regions = self._regions(configuration, event)
+        rows = (tuple(dict.fromkeys(edge.row for edge in region)) for region in regions)
+        self.alternatives[(configuration, event)] = tuple(rows)
+        active = self._active(configuration)
+        head = (
+            f"def {self._name(configuration, event)}%s(context, event):\n    # {', '.join(configuration)} on {event}\n"
+        )
+        plain = head % "" + "".join(self._choice(regions, (), frozenset(), active, 1, traced=False))
+        traced = head % "_traced" + "".join(self._choice(regions, (), frozenset(), active, 1, traced=True))
+        return plain, traced
+
+    def _choice(
+        self,
+        regions: list[list[_Edge]],
+        chosen: tuple[_Edge, ...],
+        refused: frozenset[_Edge],
+        active: frozenset[_Node],
+        depth: int,
+        *,
+        traced: bool,
+    ) -> Iterator[str]:
+        """One nested if for every region; all guards are asked, each once, before anything is done."""
+        if not regions:
+            yield from self._body(chosen, active, "    " * depth, traced=traced)
+            return
+        region, rest = regions[0], regions[1:]
+        for edge in region:
+            if edge in refused:
+                continue
+            if edge.guards and edge not in chosen:
+                asked = " and ".join(
+                    f"{'' if wanted else 'not '}if_{g.name}(context, event)" for g, wanted in edge.guards
+                )
+                yield f"{'    ' * depth}if {asked}:\n"
+                yield from self._choice(rest, (*chosen, edge), refused, active, depth + 1, traced=traced)
+                refused |= {edge}
+            else:
+                yield from self._choice(rest, (*chosen, edge), refused, active, depth, traced=traced)
+                return
+        yield from self._choice(rest, chosen, refused, active, depth, traced=traced)
+
+    def _body(self, chosen: tuple[_Edge, ...], active: frozenset[_Node], indent: str, *, traced: bool) -> Iterator[str]:
+        if not chosen:
+            yield f"{indent}return None\n"
+            return
+        step = _microstep(chosen, active)
+        for i, call in enumerate(step.actions):
+            yield f"{indent}context, e{i} = do_{call.name}(context, event)\n"
+        effects = " + ".join(f"e{i}" for i in range(len(step.actions))) or "()"
+        after = tuple(node.info.id for node in sorted(step.after, key=_order))
+        taken = f", ({' '.join(self._row(edge.row) + ',' for edge in step.edges)})" if traced else ""
+        yield f"{indent}return (C{self.number[after]}, context), {effects}{taken}\n"
+
+    def _row(self, row: Transition) -> str:
+        if row not in self.rows:
+            self.rows.append(row)
+        return f"T{self.rows.index(row)}"
+
+    def _hang_rows(self) -> None:
+        for configuration in self.interned:
+            events = self._events(configuration)
+            configuration.rows = {e: self.namespace[self._name(configuration, e)] for e in events}
+            configuration.traced = {e: self.namespace[self._name(configuration, e) + "_traced"] for e in events}
+
+    @property
+    def next_of(self) -> Any:
+        interned = {tuple(c): c for c in self.interned}
+
+        def next_of(state: Bare, event: Event) -> tuple[Bare, Effects] | None:
+            configuration, context = state
+            try:
+                rule = configuration.rows.get(event[0])
+            except AttributeError:
+                rule = _known(interned, configuration).rows.get(event[0])
+            return rule(context, event) if rule else None
+
+        def next_of_constant(state: Bare, event: Event) -> tuple[Bare, Effects] | None:
+            try:
+                return state[0].results.get(event[0])  # type: ignore[attr-defined, no-any-return]
+            except AttributeError:
+                return _known(interned, state[0]).results.get(event[0])  # type: ignore[attr-defined, no-any-return]
+
+        if not self.constant:
+            return next_of
+        for configuration in self.interned:  # no guards, no actions: the answer itself can hang there
+            results = {name: rule(None, None) for name, rule in configuration.rows.items()}  # type: ignore[arg-type]
+            configuration.results = results  # type: ignore[attr-defined]
+        return next_of_constant
+
+    @property
+    def traced_of(self) -> Any:
+        interned = {tuple(c): c for c in self.interned}
+
+        def traced_of(state: Bare, event: Event) -> tuple[Bare, Effects, tuple[Transition, ...]] | None:
+            rule = _known(interned, state[0]).traced.get(event[0])
+            return rule(state[1], event) if rule else None
+
+        return traced_of
+
+
+def _known(interned: Mapping[tuple[str, ...], Configuration], configuration: tuple[str, ...]) -> Configuration:
+    try:
+        return interned[configuration]
+    except KeyError:
+        raise UsageError(f"{{{', '.join(configuration)}}} is not a configuration of this machine") from None

@@ -1,0 +1,162 @@
+"""A compiled machine: what a chart declares, as immutable data, and the functions generated from it. No engine in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from fsm.errors import UsageError
+from fsm.kernel.chart import Action, Effects, Guard, Outcome
+from fsm.kernel.event import Event
+
+Kind = Literal["atomic", "compound", "parallel"]
+Bare = tuple["Configuration", Any]
+Rule = Callable[[Any, Event], tuple[Bare, Effects] | None]
+TracedRule = Callable[[Any, Event], tuple[Bare, Effects, tuple["Transition", ...]] | None]
+
+
+class Configuration(tuple[str, ...]):
+    """The ids of the active states, ancestors first, in document order; equal to a plain tuple of them.
+
+    A machine makes each of its configurations once and hangs the generated rules on it, one an event: that makes a
+    dispatch two look-ups. A configuration from elsewhere (read, unpickled) is a plain tuple and is looked up first.
+    """
+
+    rows: dict[str, Rule]
+    traced: dict[str, TracedRule]
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[str, ...]]]:
+        return tuple, (tuple(self),)
+
+
+class MachineState(NamedTuple):
+    """Where a machine is: its configuration, and its context. Equal to the bare pair that `next_of` returns."""
+
+    configuration: tuple[str, ...]
+    context: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateInfo:
+    """A declared state. `final` says that the lifecycle has no work left there (deletion is always possible)."""
+
+    id: str
+    parent: str | None
+    kind: Kind
+    initial: bool
+    outcome: Outcome | None
+    doc: str
+    entry: tuple[str, ...] = ()
+    exit: tuple[str, ...] = ()
+
+    @property
+    def final(self) -> bool:
+        return self.outcome is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A declared edge. `target` is None where it stays; `guards` are names, "not NAME" where the guard must be false."""
+
+    event: str
+    source: str
+    target: str | None
+    guards: tuple[str, ...]
+    actions: tuple[str, ...]
+    effects: tuple[str, ...]
+    doc: str
+
+    def __str__(self) -> str:
+        guards = f" [{' and '.join(self.guards)}]" if self.guards else ""
+        return f"{self.source} --{self.event}{guards}--> {self.target or self.source}"
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """A compiled chart. Immutable; compare machines by identity.
+
+    `next_of(state, event)` returns the bare next (configuration, context) and the effects, or None where the event is
+    not enabled. `traced_of` does the same and also names the transitions that were taken.
+    """
+
+    name: str
+    doc: str
+    states: tuple[StateInfo, ...]
+    transitions: tuple[Transition, ...]
+    guards: Mapping[str, Guard]
+    actions: Mapping[str, Action]
+    configurations: tuple[Configuration, ...]
+    alternatives: Mapping[tuple[Configuration, str], tuple[tuple[Transition, ...], ...]]
+    context_type: type | None
+    chart: type
+    source: str
+    next_of: Callable[[Bare, Event], tuple[Bare, Effects] | None]
+    traced_of: Callable[[Bare, Event], tuple[Bare, Effects, tuple[Transition, ...]] | None]
+    _interned: Mapping[tuple[str, ...], Configuration] = field(repr=False)
+    _by_id: Mapping[str, StateInfo] = field(repr=False)
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The declared event names, in the order of first use."""
+        return tuple(dict.fromkeys(transition.event for transition in self.transitions))
+
+    @property
+    def initial(self) -> Configuration:
+        """The configuration a new machine starts in."""
+        return self.configurations[0]
+
+    def start(self, context: Any = None) -> MachineState:
+        """A new machine, with the given context or the context type's defaults."""
+        if context is None and self.context_type is not None:
+            context = self.context_type()
+        return MachineState(self.initial, context)
+
+    def state(self, *leaves: str, context: Any = None) -> MachineState:
+        """The state with these active leaves: `SNAPSHOT.state("running")`, `LOG.state("streaming", "idle")`."""
+        wanted = set(leaves)
+        for configuration in self.configurations:
+            if wanted <= set(configuration) and len(self.leaves(configuration)) == len(wanted):
+                return MachineState(configuration, self.start(context).context)
+        raise UsageError(f"{self.name} has no configuration with the leaves {sorted(wanted)}")
+
+    def configuration(self, ids: tuple[str, ...]) -> Configuration:
+        """The machine's own configuration equal to `ids`."""
+        try:
+            return self._interned[tuple(ids)]
+        except KeyError:
+            raise UsageError(f"{{{', '.join(ids)}}} is not a configuration of {self.name}") from None
+
+    def info(self, state_id: str) -> StateInfo:
+        """The declared state of that id."""
+        try:
+            return self._by_id[state_id]
+        except KeyError:
+            known = ", ".join(self._by_id)
+            raise UsageError(f"{self.name} has no state {state_id}; it has {known}") from None
+
+    def leaves(self, configuration: tuple[str, ...]) -> tuple[str, ...]:
+        """The active atomic states, one a region."""
+        return tuple(each for each in configuration if self._by_id[each].kind == "atomic")
+
+    def outcome(self, configuration: tuple[str, ...]) -> Outcome | None:
+        """The outcome of a final configuration, None while work is left."""
+        for each in configuration:
+            if self._by_id[each].outcome is not None:
+                return self._by_id[each].outcome
+        return None
+
+    def enabled(self, configuration: tuple[str, ...]) -> tuple[str, ...]:
+        """The events declared for a configuration, whatever their guards say."""
+        return tuple(self.configuration(configuration).rows)
+
+    def guard_values(self, state: tuple[tuple[str, ...], Any], event: Event) -> dict[str, bool]:
+        """What every guard on the event's alternatives says, by name."""
+        configuration = self.configuration(state[0])
+        found: dict[str, bool] = {}
+        for region in self.alternatives.get((configuration, event.name), ()):
+            for transition in region:
+                for name in transition.guards:
+                    plain = name.removeprefix("not ")
+                    found[plain] = bool(self.guards[plain](state[1], event))
+        return found
