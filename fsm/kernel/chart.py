@@ -147,8 +147,9 @@ def edge(
 ) -> Any:
     """Edges from one or several sources to a target, with their one sentence. `when` and `unless` must all agree.
 
-    `target` None stays: nothing is left or entered, only the actions run. `event` names the event where an attribute
-    of the chart cannot, because a state has the same name.
+    `target` None stays: nothing is left or entered, only the actions run. An edge from a compound to a state inside it
+    does not leave the compound. `event` names the event where an attribute of the chart cannot, because a state has the
+    same name.
     """
     when, unless, do = _several(when, Guard), _several(unless, Guard), _several(do, Action)
     edges = TransitionList()
@@ -158,12 +159,20 @@ def edge(
             cond=_attributes(when),
             unless=_attributes(unless),
             on=_attributes(do),
+            internal=target is not None and any(above is origin for above in _above(target)),
             **({"event": event} if event else {}),
         )
         for transition in made:
             transition.doc, transition.calls = doc, (*when, *unless, *do)
         edges.add_transitions(made)
     return edges
+
+
+def _above(state: Any) -> Iterator[Any]:
+    """The ancestors so far; by identity, because the library takes two states without a name yet for equal."""
+    while state.parent:
+        state = state.parent
+        yield state
 
 
 def _several(given: Any, kind: type) -> tuple[Any, ...]:
@@ -192,7 +201,8 @@ class Chart(StateChart, metaclass=_ChartMeta):
     allow_event_without_transition = False
     catch_errors_as_events = False
     atomic_configuration_update = True
-    enable_self_transition_entries = False
+    enable_self_transition_entries = True  # else the library does not enter the target of an edge into its own source
+    validate_trap_states = False  # ours is stricter: a state without a way out must have an outcome
 
     context_type: ClassVar[type | None] = None
 

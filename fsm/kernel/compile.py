@@ -67,8 +67,13 @@ class _Edge:
 
     @property
     def domain(self) -> _Node | None:
-        """The least compound ancestor of both ends; what lies inside it is exited and entered. None is the root."""
+        """The least compound that contains both ends, or the source if it contains the target; None is the root.
+
+        What lies inside it is exited and entered.
+        """
         assert self.target
+        if self.target.inside(self.source):
+            return self.source
         shared = (a for a in self.source.ancestors if a.info.kind == "compound" and self.target.inside(a))
         return next(shared, None)
 
@@ -79,7 +84,7 @@ def compile_chart(chart: Any, name: str = "") -> Machine:
     nodes = _nodes(chart, name)
     _declare_edges(chart, name, nodes)
     edges = [edge for node in nodes.values() for edge in node.edges]
-    _refuse_dead_edges(name, nodes.values())
+    _refuse_dead_ends(name, nodes.values())
     configurations = _configurations(name, nodes)
     guards = {g.name: g for edge in edges for g, _ in edge.guards}
     actions = {a.name: a for node in nodes.values() for a in (*node.entry, *node.exit)}
@@ -220,8 +225,8 @@ def _refuse_transition(chart: Any, name: str, where: str, transition: Any) -> No
         raise ChartError(f"{where} has no event; the library loses the event's data there: one event, one step")
     if len(transition.targets) > 1:
         raise ChartError(f"{where} has several targets; name the one state that contains them")
-    if transition.internal:
-        raise ChartError(f"{where} is internal; to stay, give the edge the target None")
+    if transition.internal != any(target.is_descendant(transition.source) for target in transition.targets):
+        raise ChartError(f"{where} is internal to an atomic state; to stay, give the edge the target None")
     if not getattr(transition, "doc", ""):
         raise ChartError(f"{where} has no documentation; declare it with edge(…)")
     if any(str(event).startswith(("done.", "error.")) for event in transition.events):
@@ -234,8 +239,11 @@ def _refuse_transition(chart: Any, name: str, where: str, transition: Any) -> No
                 raise ChartError(f"{where} has {group}: a step has guards, and actions on exit, edge and entry")
 
 
-def _refuse_dead_edges(name: str, nodes: Iterable[_Node]) -> None:
+def _refuse_dead_ends(name: str, nodes: Iterable[_Node]) -> None:
     for node in nodes:
+        ways_out = node.edges or any(ancestor.edges for ancestor in node.ancestors)
+        if node.info.kind == "atomic" and not ways_out and node.info.outcome is None:
+            raise ChartError(f"{name}: {node.info.id} has no edge out and no outcome; work would end there unseen")
         closed: set[str] = set()
         for edge in node.edges:
             if edge.row.event in closed:

@@ -8,6 +8,7 @@ every event, so that an execution depends on where a machine is and not on how i
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -90,20 +91,22 @@ def compared(
 ) -> Agreement | Disagreement:
     """Send random events to the library and to the table, and compare configuration, context, effects and refusals.
 
-    A walk starts anew with probability `restart`; half of the events are chosen among those declared for the present
-    configuration. `event_of(rng, name, now, context)` fills an event in.
+    Three of four events are chosen among those declared for the present configuration, the ones that were tried least
+    first, so that rare corners are visited too. A walk starts anew with probability `restart`, and soon after the end of
+    the lifecycle. `event_of(rng, name, now, context)` fills an event in.
     """
     rng = random.Random(seed)
     judge, state, now = Judge(machine), machine.start(), 0
     fired: set[int] = set()
+    tried: Counter[tuple[tuple[str, ...], str]] = Counter()
     steps = 0
     for number in range(events):
-        if number == 0 or rng.random() < restart:
+        over = machine.outcome(state.configuration) is not None
+        if number == 0 or rng.random() < (0.2 if over else restart):
             state, now = machine.start(context_of(rng)), 1_000_000
             judge = Judge(machine, state)
         now += rng.choice((0, 0, 1, 1, 5, 60, 301, 900, 4000))
-        names = machine.enabled(state.configuration) if rng.random() < 0.5 else machine.events
-        event = event_of(rng, rng.choice(names or machine.events), now, state.context)
+        event = event_of(rng, _chosen(rng, machine, state.configuration, tried), now, state.context)
         before = state
         found = machine.traced_of(state, event)
         effects = judge.send(event)
@@ -118,3 +121,17 @@ def compared(
             fired |= {machine.transitions.index(each) for each in found[2]}
             state = MachineState(*found[0])
     return Agreement(events, steps, frozenset(fired))
+
+
+def _chosen(
+    rng: random.Random,
+    machine: Machine,
+    configuration: tuple[str, ...],
+    tried: Counter[tuple[tuple[str, ...], str]],
+) -> str:
+    declared = machine.enabled(configuration)
+    if not declared or rng.random() < 0.25:
+        return rng.choice(machine.events)
+    name = rng.choices(declared, [1 / (1 + tried[configuration, each]) for each in declared])[0]
+    tried[configuration, name] += 1
+    return name

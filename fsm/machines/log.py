@@ -1,0 +1,217 @@
+"""The log-backup lifecycle: a stream that lives for months, and one lane in which the subcommands run as Jobs.
+
+`stream` is what the log backup does; `lane` is the Job of the command that spec and status ask for now (its current
+command, operator-semantics 2.4). A finished command returns the lane to `idle`; the last outcome of every other command
+is context. Nothing is retried here: running a command again without looking would be wrong.
+
+A new subcommand is one line in `fsm/model/command.py` and one row in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fsm.kernel import Action, Chart, Compound, Event, Guard, Parallel, action, compile_chart, edge, state
+from fsm.machines import retry
+from fsm.machines.deletion import declare_deletion, deleting_states
+from fsm.machines.effects import CreateJob
+from fsm.model import LogCommand
+
+
+class Command(NamedTuple):
+    """What a subcommand does to the stream when it completes, and which one may run again once this one was started."""
+
+    moves: tuple[tuple[str, str], ...]
+    doc: str
+    reopens: LogCommand | None = None
+
+
+COMMANDS: dict[LogCommand, Command] = {
+    LogCommand.START: Command((("not_started", "streaming"),), "log-start is complete: the task runs and commitTs is known."),
+    LogCommand.STOP: Command((("streaming", "stopped"), ("paused", "stopped")), "log-stop is complete: the task is gone for good."),
+    LogCommand.PAUSE: Command((("streaming", "paused"),), "log-pause is complete: the task holds.", reopens=LogCommand.RESUME),
+    LogCommand.RESUME: Command((("paused", "streaming"),), "log-resume is complete: the task runs on.", reopens=LogCommand.PAUSE),
+    LogCommand.TRUNCATE: Command((), "log-truncate is complete: old log files are deleted; the stream goes on as it was."),
+}
+
+
+class CommandState(NamedTuple):
+    """Where a command stands: an id of the lane, or complete or repeatable. One that is not recorded is wished."""
+
+    command: str
+    state: str
+
+
+class LogContext(NamedTuple):
+    """What a log backup knows beside its configuration.
+
+    `command` is the current one, `job` the uid of its Job ("" where it is unknown or gone), `attempt` the number of its
+    Job (0-based; nothing retries it). `commands` holds every command that was ever begun, in that order. `reason` and
+    `message` say why the lane's state was entered; `sync_error` is the reason of a sync that failed and is requeued.
+    """
+
+    command: str = LogCommand.START.value
+    attempt: int = 0
+    job: str = ""
+    commands: tuple[CommandState, ...] = ()
+    reason: str = ""
+    message: str = ""
+    sync_error: str = ""
+
+    def state_of(self, command: str) -> str:
+        """The state of a command."""
+        return next((each.state for each in self.commands if each.command == command), "wished")
+
+    def with_state(self, command: str, state: str) -> LogContext:
+        """With that state recorded; a command keeps its place."""
+        known = any(each.command == command for each in self.commands)
+        before = self.commands if known else (*self.commands, CommandState(command, state))
+        return self._replace(
+            commands=tuple(CommandState(command, state) if each.command == command else each for each in before)
+        )
+
+
+def _is(command: LogCommand) -> Guard:
+    def current(context: LogContext, event: Event) -> bool:
+        return context.command == command
+
+    current.__doc__ = f"The current command is {command}."
+    return Guard(current, f"is_{command.replace('-', '_')}")
+
+
+def _was(lane: str) -> Guard:
+    def recorded(context: LogContext, event: Event) -> bool:
+        return context.state_of(event.subject) == lane
+
+    recorded.__doc__ = f"The command that is wished now was left {lane}."
+    return Guard(recorded, f"was_{lane}")
+
+
+def _stands(lane: str) -> Action:
+    def stands(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
+        return context.with_state(context.command, lane), ()
+
+    stands.__doc__ = f"Record the current command as {lane}."
+    return Action(stands, f"stands_{lane}")
+
+
+def _observed(command: LogCommand) -> Action:
+    def observed(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
+        return _reopened(context, command).with_state(command.value, "complete"), ()
+
+    observed.__doc__ = f"Record {command} as complete, as if it had been run."
+    return Action(observed, f"observe_{command.replace('-', '_')}")
+
+
+def _reopened(context: LogContext, command: str) -> LogContext:
+    """The command that this one reopens may run again, if it ever ran (operator-semantics 3.4)."""
+    row = next((row for known, row in COMMANDS.items() if known == command), None)
+    if row and row.reopens and context.state_of(row.reopens) != "wished":
+        return context.with_state(row.reopens.value, "repeatable")
+    return context
+
+
+@action()
+def begin_command(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
+    """Remember the Job; the command that this one reopens may run again."""
+    context = _reopened(context, context.command)
+    return context._replace(job=event.uid, sync_error="", reason="", message=""), ()
+
+
+@action()
+def settle(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
+    """The current command is complete."""
+    return context.with_state(context.command, "complete")._replace(reason="", message=""), ()
+
+
+@action()
+def take_up(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
+    """The wished command becomes the current one."""
+    return context._replace(command=event.subject, job="", attempt=0, reason="", message="", sync_error=""), ()
+
+
+@action(CreateJob)
+def create_job(context: LogContext, event: Event) -> tuple[LogContext, tuple[CreateJob, ...]]:
+    """Ask for the Job of the current command."""
+    return context, (CreateJob(context.attempt, context.command),)
+
+
+def _lane_state(doc: str, lane: str) -> Any:
+    return state(doc, enter=[_stands(lane)])
+
+
+class Log(Chart):
+    """A log backup: a stream of changes, and the lane in which its subcommands run as Jobs, one command at a time."""
+
+    context_type = LogContext
+
+    class alive(Parallel, initial=True):  # noqa: N801  # a state is named by its id
+        """The Backup exists and is not being deleted."""
+
+        class stream(Compound):  # noqa: N801
+            """What the log backup does, as far as the Backup says."""
+
+            not_started = state("log-start has not completed: there is no commitTs.", initial=True)
+            streaming = state("The task writes changes to the storage.")
+            paused = state("The task holds; TiKV keeps the changes until its GC safepoint passes them.")
+            stopped = state("The task is gone for good.", outcome="good")
+
+        class lane(Compound):  # noqa: N801
+            """The Job of the current command."""
+
+            idle = state("No Job of the current command is at work: it is wished, complete or repeatable.", initial=True)
+            scheduled = _lane_state("The command's Job was created; its pod has not reported yet.", "scheduled")
+            preparing = _lane_state("The command's pod prepares.", "preparing")
+            running = _lane_state("br runs the command.", "running")
+            failed = _lane_state("The command's Job ended and nobody wrote a result.", "failed")
+            aborted = _lane_state("The program reported Failed; the operator does not run the command again.", "aborted")
+            invalid = _lane_state("A sync found the spec invalid for this command.", "invalid")
+
+    deleting = deleting_states()
+
+    stream, lane = alive.stream, alive.lane
+    edge(lane.idle, lane.scheduled, "The command's Job was created.", event="job_created", do=begin_command)
+    edge(lane.idle, None, "No Job of the command is at work: ask for one.", event="tick", do=create_job)
+    retry.declare_run(lane.scheduled, lane.preparing, lane.running, lane.failed, lane.aborted)
+    edge((lane.running, lane.failed), lane.idle, "The program reported Complete.", event="completed", do=settle)
+    edge(lane.idle, None, "Nothing was left to do, or TiKV already had it.", event="completed", do=settle)
+    edge(
+        (lane.idle, lane.scheduled, lane.preparing, lane.running, lane.failed),
+        lane.invalid,
+        "A sync found the spec invalid.",
+        event="rejected",
+        do=retry.note_reason,
+    )
+    for _lane in ("scheduled", "preparing", "running", "failed", "aborted", "invalid"):
+        edge(
+            lane,
+            getattr(lane, _lane),
+            f"Spec or status ask for another command, which was left {_lane}.",
+            event="wish_changed",
+            when=_was(_lane),
+            do=take_up,
+        )
+    edge(lane, lane.idle, "Spec or status ask for another command.", event="wish_changed", do=take_up)
+    for _command, _row in COMMANDS.items():
+        _current = _is(_command)
+        for _from, _to in _row.moves:
+            edge(getattr(stream, _from), getattr(stream, _to), _row.doc, event="completed", when=_current)
+    edge(
+        stream.streaming,
+        stream.paused,
+        "TiKV was seen to hold the task; the Backup follows.",
+        event="task_paused",
+        do=_observed(LogCommand.PAUSE),
+    )
+    edge(
+        stream.paused,
+        stream.streaming,
+        "TiKV was seen to run the task; the Backup follows.",
+        event="task_resumed",
+        do=_observed(LogCommand.RESUME),
+    )
+    declare_deletion((alive,), deleting)
+    del stream, lane
+
+
+LOG = compile_chart(Log)
