@@ -72,7 +72,8 @@ class NullAs:
         )
 
     def _written(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        return None if value is self.zero else inner(value)
+        null = value is self.zero or isinstance(value, _NullTuple | _NullDict)  # the types survive a pickle
+        return None if null else inner(value)
 
 
 NULL_LIST = NullAs(_NullTuple())

@@ -34,7 +34,7 @@ class LogCommand(StrEnum):
     needs_started: bool
     settles: Phase | None
 
-    def __new__(cls, text: str, asked: bool, needs_started: bool, settles: Phase | None) -> Self:
+    def __new__(cls, text: str, asked: bool = False, needs_started: bool = False, settles: Phase | None = None) -> Self:
         member = str.__new__(cls, text)
         member._value_ = text
         member.asked, member.needs_started, member.settles = asked, needs_started, settles
