@@ -47,21 +47,28 @@ def wrap64(value: int) -> int:
 
 def quote(text: str) -> str:
     """`text` in double quotes as Go's time package prints it: control and non-ASCII bytes as `\\xhh`."""
-    return '"' + "".join(map(_quoted, text)) + '"'
+    return _quoted(_as_bytes(text))
 
 
-def _quoted(char: str) -> str:
+def _as_bytes(text: str) -> str:
+    """The UTF-8 bytes of `text` as one character each, since Go's parsers count and cut bytes."""
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def _quoted(raw: str) -> str:
+    return '"' + "".join(map(_escaped, raw)) + '"'
+
+
+def _escaped(char: str) -> str:
     if char in '"\\':
         return "\\" + char
-    if " " <= char < "\x80":
-        return char
-    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+    return char if " " <= char < "\x80" else f"\\x{ord(char):02x}"
 
 
 def wall_time(layout: str, text: str) -> WallTime:
     """`text` read by one of the two layouts, as `time.Parse` does; an InputError carries Go's text."""
     fields: dict[str, int] = {}
-    rest = text
+    rest = text = _as_bytes(text)
     for prefix, element in _CHUNK.findall(layout):
         try:
             rest = _skip(rest, prefix)
@@ -72,21 +79,23 @@ def wall_time(layout: str, text: str) -> WallTime:
         except _BadError:
             raise _cannot(layout, text, rest, element) from None
         except _RangeError as wrong:
-            raise InputError(f"parsing time {quote(text)}: {wrong} out of range") from None
+            raise InputError(f"parsing time {_quoted(text)}: {wrong} out of range") from None
     if rest:
-        raise InputError(f"parsing time {quote(text)}: extra text: {quote(rest)}")
+        raise InputError(f"parsing time {_quoted(text)}: extra text: {_quoted(rest)}")
     return _assembled(fields, text)
 
 
 def _cannot(layout: str, text: str, rest: str, element: str) -> InputError:
-    return InputError(f"parsing time {quote(text)} as {quote(layout)}: cannot parse {quote(rest)} as {quote(element)}")
+    return InputError(
+        f"parsing time {_quoted(text)} as {_quoted(layout)}: cannot parse {_quoted(rest)} as {_quoted(element)}"
+    )
 
 
 def _assembled(fields: dict[str, int], text: str) -> WallTime:
     try:
         days = _days(fields["2006"], fields["01"], fields["02"])
     except ValueError:
-        raise InputError(f"parsing time {quote(text)}: day out of range") from None
+        raise InputError(f"parsing time {_quoted(text)}: day out of range") from None
     seconds = days * 86_400 + fields["15"] * 3_600 + fields["04"] * 60 + fields["05"]
     return WallTime(seconds, fields.get("fraction", 0), fields.get("Z07:00"))
 
@@ -163,19 +172,23 @@ def _zone(value: str, fields: dict[str, int]) -> str:
         return value[1:]
     if len(value) < 6 or value[3] != ":":
         raise _BadError
-    hours, minutes = _number(value[1:3], fixed=True)[0], _number(value[4:6], fixed=True)[0]
-    _check_offset(hours, minutes)
+    hours = _number(value[1:3], fixed=True)[0]
+    fields["Z07:00"] = (hours * 3_600 + _offset_minutes(value[4:6], hours) * 60) * (-1 if value[0] == "-" else 1)
     if value[0] not in "+-":
         raise _BadError
-    fields["Z07:00"] = (hours * 3_600 + minutes * 60) * (-1 if value[0] == "-" else 1)
     return value[6:]
 
 
-def _check_offset(hours: int, minutes: int) -> None:
-    if minutes > 60:  # looked at last in Go, so its name wins
+def _offset_minutes(text: str, hours: int) -> int:
+    """The minutes of an offset. Go names the last number out of range, and that before any that it cannot read."""
+    readable = _DIGITS.issuperset(text)
+    if readable and int(text) > 60:
         raise _RangeError("time zone offset minute")
     if hours > 24:
         raise _RangeError("time zone offset hour")
+    if not readable:
+        raise _BadError
+    return int(text)
 
 
 _READERS: dict[str, Callable[[str, dict[str, int]], str]] = {

@@ -1,12 +1,14 @@
 """What Go's `url.Parse` makes of an S3 endpoint: nothing, or a scheme and a host. Pure text; nothing is connected to.
 
-Only scheme and host matter to the operator, so only what can make Go refuse a URL is read beside them.
+Only scheme and host matter to the operator, so only what can make Go refuse a URL is read beside them. Brackets are
+judged as Go 1.26 does; before 1.25.2 it let through some that enclose no IPv6 address.
 """
 
 from __future__ import annotations
 
 import re
 import string
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 
@@ -21,6 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _HOST_CHARS = frozenset(string.ascii_letters + string.digits + "-_.~!$&'()*+,;=:[]<>\"%")
+_ZONE_CHARS = _HOST_CHARS | {" "}
 _USER_CHARS = frozenset(string.ascii_letters + string.digits + "-._:~!$&'()*+,;=%@")
 
 
@@ -55,16 +58,32 @@ def _host_of(authority: str) -> str | None:
     user, at, host = authority.rpartition("@")
     if at and not (_USER_CHARS.issuperset(user) and _well_escaped(user)):
         return None
-    bracket = host.rfind("]") if host.startswith("[") else -1
-    if host.startswith("["):
-        return host if bracket > 0 and _port_ok(host[bracket + 1 :]) and _host_ok(_without_zone(host)) else None
+    if "[" in host:
+        return host if _bracketed_ok(host) else None
     colon = host.rfind(":")
     return host if (colon < 0 or _port_ok(host[colon:])) and _host_ok(host) else None
 
 
-def _without_zone(host: str) -> str:
-    """An IPv6 address without its zone, in which more may be escaped."""
-    return re.sub(r"%25[^\]]*(?=\])", "", host)
+def _bracketed_ok(host: str) -> bool:
+    """An IPv6 address in brackets, perhaps with a zone, and perhaps a port after them."""
+    inside, bracket, port = host[1:].rpartition("]")
+    address, percent, zone = inside.partition("%25")
+    if not (host.startswith("[") and bracket and _port_ok(port) and _is_ipv6(address)):
+        return False
+    return not percent or (bool(zone) and _zone_ok(zone))
+
+
+def _zone_ok(zone: str) -> bool:
+    """In a zone every legal character may be escaped, and the space."""
+    return _legal(zone) and all(found and chr(int(found, 16)) in _ZONE_CHARS for found in _ESCAPE.findall(zone))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def _port_ok(text: str) -> bool:
@@ -73,9 +92,11 @@ def _port_ok(text: str) -> bool:
 
 def _host_ok(host: str) -> bool:
     """Legal characters; an escape in a host may only stand for a byte beyond ASCII, or for the percent sign."""
-    if not all(char in _HOST_CHARS or char >= "\x80" for char in host):
-        return False
-    return all(found and (found == "25" or int(found[0], 16) >= 8) for found in _ESCAPE.findall(host))
+    return _legal(host) and all(found and (found == "25" or int(found[0], 16) >= 8) for found in _ESCAPE.findall(host))
+
+
+def _legal(host: str) -> bool:
+    return all(char in _HOST_CHARS or char >= "\x80" for char in host)
 
 
 def _well_escaped(text: str) -> bool:
