@@ -107,6 +107,7 @@ def compile_chart(chart: Any, name: str = "") -> Machine:
         traced_of=code.traced_of,
         _interned={tuple(c): c for c in configurations},
         _by_id={node.info.id: node.info for node in nodes.values()},
+        _by_leaves={frozenset(e for e in c if nodes[e].info.kind == "atomic"): c for c in configurations},
     )
 
 

@@ -95,6 +95,7 @@ class Machine:
     traced_of: Callable[[Bare, Event], tuple[Bare, Effects, tuple[Transition, ...]] | None]
     _interned: Mapping[tuple[str, ...], Configuration] = field(repr=False)
     _by_id: Mapping[str, StateInfo] = field(repr=False)
+    _by_leaves: Mapping[frozenset[str], Configuration] = field(repr=False)
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -114,11 +115,11 @@ class Machine:
 
     def state(self, *leaves: str, context: Any = None) -> MachineState:
         """The state with these active leaves: `SNAPSHOT.state("running")`, `LOG.state("streaming", "idle")`."""
-        wanted = set(leaves)
-        for configuration in self.configurations:
-            if wanted <= set(configuration) and len(self.leaves(configuration)) == len(wanted):
-                return MachineState(configuration, self.start(context).context)
-        raise UsageError(f"{self.name} has no configuration with the leaves {sorted(wanted)}")
+        try:
+            configuration = self._by_leaves[frozenset(leaves)]
+        except KeyError:
+            raise UsageError(f"{self.name} has no configuration with the leaves {', '.join(leaves)}") from None
+        return MachineState(configuration, self.start().context if context is None else context)
 
     def configuration(self, ids: tuple[str, ...]) -> Configuration:
         """The machine's own configuration equal to `ids`."""

@@ -22,7 +22,9 @@ def deleting_states() -> Any:
     class deleting(Compound):  # noqa: N801  # a state is named by its id
         """The Backup has a deletionTimestamp: running work is ended, data is cleaned as the policy says, then it goes."""
 
-        stopping = state("What still runs is stopped: Jobs are removed, a log task is stopped by a Job of its own.", initial=True)
+        stopping = state(
+            "What still runs is stopped: Jobs are removed, a log task is stopped by a Job of its own.", initial=True
+        )
         cleaning = state("The clean Job deletes the data, because the clean policy asks for it.")
         clean_failed = state("The clean Job failed; its own retries go on until they are used up.")
         gone = state("The object is gone.", outcome="good")
@@ -37,4 +39,10 @@ def deleting_states() -> Any:
 def declare_deletion(sources: tuple[Any, ...], deleting: Any) -> None:
     """Every state of the lifecycle, the final ones too, can be left by deletion, with or without a finalizer."""
     edge(sources, deleting, "A deletionTimestamp was set.", event="deletion_requested", do=forget_reason)
-    edge(sources, deleting.gone, "The object went at once: nothing held it with a finalizer.", event="deleted", do=forget_reason)
+    edge(
+        sources,
+        deleting.gone,
+        "The object went at once: nothing held it with a finalizer.",
+        event="deleted",
+        do=forget_reason,
+    )

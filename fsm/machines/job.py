@@ -53,9 +53,7 @@ class Job(Chart):
     deletion_requested = edge(
         (created, active, suspended, failing, failed, succeeded), terminating, "A deletionTimestamp was set."
     )
-    deleted = edge(
-        (created, active, suspended, failing, failed, succeeded, terminating), gone, "The object is gone."
-    )
+    deleted = edge((created, active, suspended, failing, failed, succeeded, terminating), gone, "The object is gone.")
 
 
 JOB = compile_chart(Job)

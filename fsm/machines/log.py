@@ -27,11 +27,21 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[LogCommand, Command] = {
-    LogCommand.START: Command((("not_started", "streaming"),), "log-start is complete: the task runs and commitTs is known."),
-    LogCommand.STOP: Command((("streaming", "stopped"), ("paused", "stopped")), "log-stop is complete: the task is gone for good."),
-    LogCommand.PAUSE: Command((("streaming", "paused"),), "log-pause is complete: the task holds.", reopens=LogCommand.RESUME),
-    LogCommand.RESUME: Command((("paused", "streaming"),), "log-resume is complete: the task runs on.", reopens=LogCommand.PAUSE),
-    LogCommand.TRUNCATE: Command((), "log-truncate is complete: old log files are deleted; the stream goes on as it was."),
+    LogCommand.START: Command(
+        (("not_started", "streaming"),), "log-start is complete: the task runs and commitTs is known."
+    ),
+    LogCommand.STOP: Command(
+        (("streaming", "stopped"), ("paused", "stopped")), "log-stop is complete: the task is gone for good."
+    ),
+    LogCommand.PAUSE: Command(
+        (("streaming", "paused"),), "log-pause is complete: the task holds.", reopens=LogCommand.RESUME
+    ),
+    LogCommand.RESUME: Command(
+        (("paused", "streaming"),), "log-resume is complete: the task runs on.", reopens=LogCommand.PAUSE
+    ),
+    LogCommand.TRUNCATE: Command(
+        (), "log-truncate is complete: old log files are deleted; the stream goes on as it was."
+    ),
 }
 
 
@@ -45,15 +55,17 @@ class CommandState(NamedTuple):
 class LogContext(NamedTuple):
     """What a log backup knows beside its configuration.
 
-    `command` is the current one, `job` the uid of its Job ("" where it is unknown or gone), `attempt` the number of its
-    Job (0-based; nothing retries it). `commands` holds every command that was ever begun, in that order. `reason` and
-    `message` say why the lane's state was entered; `sync_error` is the reason of a sync that failed and is requeued.
+    `command` is the current one, `job` the uid of its Job ("" while the lane is idle, or where it is unknown), `attempt`
+    the number of its Job (0-based; nothing retries it). `commands` holds every command that was ever begun, by name.
+    `commit_ts` is where the stream starts, "" until it does. `reason` and `message` say why the lane's state was
+    entered; `sync_error` is the reason of a sync that failed and is requeued.
     """
 
     command: str = LogCommand.START.value
     attempt: int = 0
     job: str = ""
     commands: tuple[CommandState, ...] = ()
+    commit_ts: str = ""
     reason: str = ""
     message: str = ""
     sync_error: str = ""
@@ -63,12 +75,9 @@ class LogContext(NamedTuple):
         return next((each.state for each in self.commands if each.command == command), "wished")
 
     def with_state(self, command: str, state: str) -> LogContext:
-        """With that state recorded; a command keeps its place."""
-        known = any(each.command == command for each in self.commands)
-        before = self.commands if known else (*self.commands, CommandState(command, state))
-        return self._replace(
-            commands=tuple(CommandState(command, state) if each.command == command else each for each in before)
-        )
+        """With that state recorded."""
+        others = (each for each in self.commands if each.command != command)
+        return self._replace(commands=tuple(sorted((*others, CommandState(command, state)))))
 
 
 def _is(command: LogCommand) -> Guard:
@@ -120,8 +129,12 @@ def begin_command(context: LogContext, event: Event) -> tuple[LogContext, tuple[
 
 @action()
 def settle(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
-    """The current command is complete."""
-    return context.with_state(context.command, "complete")._replace(reason="", message=""), ()
+    """The current command is complete; log-start reports the commitTs as the event's message."""
+    starts = context.command == LogCommand.START and not context.commit_ts
+    context = context.with_state(context.command, "complete")
+    return context._replace(
+        job="", reason="", message="", sync_error="", commit_ts=event.message if starts else context.commit_ts
+    ), ()
 
 
 @action()
@@ -159,12 +172,16 @@ class Log(Chart):
         class lane(Compound):  # noqa: N801
             """The Job of the current command."""
 
-            idle = state("No Job of the current command is at work: it is wished, complete or repeatable.", initial=True)
+            idle = state(
+                "No Job of the current command is at work: it is wished, complete or repeatable.", initial=True
+            )
             scheduled = _lane_state("The command's Job was created; its pod has not reported yet.", "scheduled")
             preparing = _lane_state("The command's pod prepares.", "preparing")
             running = _lane_state("br runs the command.", "running")
             failed = _lane_state("The command's Job ended and nobody wrote a result.", "failed")
-            aborted = _lane_state("The program reported Failed; the operator does not run the command again.", "aborted")
+            aborted = _lane_state(
+                "The program reported Failed; the operator does not run the command again.", "aborted"
+            )
             invalid = _lane_state("A sync found the spec invalid for this command.", "invalid")
 
     deleting = deleting_states()

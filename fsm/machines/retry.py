@@ -194,7 +194,9 @@ def declare_run(scheduled: Any, preparing: Any, running: Any, failed: Any, abort
     edge(scheduled, preparing, "The pod started; the program prepares.", event="pod_preparing")
     edge((scheduled, preparing), running, "The program is about to run br.", event="br_started")
     edge(running, preparing, "The Job replaced its pod; the program starts over.", event="pod_preparing")
-    edge(working, failed, "The Job failed and the program had not reported a result.", event="job_failed", do=note_reason)
+    edge(
+        working, failed, "The Job failed and the program had not reported a result.", event="job_failed", do=note_reason
+    )
     edge(
         working,
         failed,
@@ -211,7 +213,14 @@ def declare_retries(
 ) -> None:
     """After a failure: record it, wait, remove the failed Job, begin anew; or give up at a limit."""
     recorded = "failure_recorded"
-    edge(failed, timed_out_, "Recorded, but too late: retryTimeout has passed.", event=recorded, when=timed_out, do=record_failure)
+    edge(
+        failed,
+        timed_out_,
+        "Recorded, but too late: retryTimeout has passed.",
+        event=recorded,
+        when=timed_out,
+        do=record_failure,
+    )
     edge(failed, exhausted, "Recorded, but maxRetryTimes is used up.", event=recorded, when=exceeded, do=record_failure)
     edge(failed, backoff_waiting, "Recorded; the retry is planned.", event=recorded, do=plan_retry)
     edge(backoff_waiting, timed_out_, "retryTimeout passed while waiting.", event="tick", when=timed_out)
@@ -219,8 +228,24 @@ def declare_retries(
     edge(backoff_waiting, retrying, "The waiting time is over.", event="tick", when=retry_is_due, do=begin_retry)
     edge(backoff_waiting, None, "Not yet.", event="tick", do=wait_for_retry)
     edge(backoff_waiting, None, "The failed Job is gone already.", event="job_vanished", do=forget_job)
-    edge(backoff_waiting, retrying, "The retry began: RetryFailed was written.", event="retry_due", when=retry_is_due, do=begin_retry)
+    edge(
+        backoff_waiting,
+        retrying,
+        "The retry began: RetryFailed was written.",
+        event="retry_due",
+        when=retry_is_due,
+        do=begin_retry,
+    )
     edge(retrying, None, "The failed Job is gone; the next attempt can start.", event="job_vanished", do=forget_job)
-    edge(retrying, None, "The failed Job is gone: ask for the next attempt's.", event="tick", when=job_is_gone, do=create_next_job)
+    edge(
+        retrying,
+        None,
+        "The failed Job is gone: ask for the next attempt's.",
+        event="tick",
+        when=job_is_gone,
+        do=create_next_job,
+    )
     edge(retrying, None, "The failed Job is there still: ask for its removal.", event="tick", do=remove_job)
-    edge(retrying, scheduled, "The next attempt's Job was created.", event="job_created", when=newer_job, do=next_attempt)
+    edge(
+        retrying, scheduled, "The next attempt's Job was created.", event="job_created", when=newer_job, do=next_attempt
+    )

@@ -35,7 +35,13 @@ class Snapshot(Chart):
     edge(pending, None, "There is no Job: ask for one.", event="tick", do=retry.create_first_job)
     retry.declare_run(active.scheduled, active.preparing, active.running, failed, aborted)
     edge(active.running, complete, "The program reported Complete.", event="completed")
-    edge(failed, complete, "The program's Complete was seen only after its Job's failure.", event="completed", do=retry.forget_reason)
+    edge(
+        failed,
+        complete,
+        "The program's Complete was seen only after its Job's failure.",
+        event="completed",
+        do=retry.forget_reason,
+    )
     retry.declare_retries(failed, backoff_waiting, retrying, active.scheduled, exhausted, timed_out)
     edge(
         (pending, active, failed, backoff_waiting, retrying),

@@ -42,11 +42,17 @@ class VolumeSnapshot(Chart):
     invalid = state("The spec was rejected; correcting it does not help.", outcome="bad")
     deleting = deleting_states()
 
-    job_created = (
-        edge(pending, initialize.init_scheduled, "The initialize Job was created.", do=retry.first_attempt)
-        | edge(initialize.init_failed, initialize.init_scheduled, "A vanished initialize Job was made anew.", do=retry.first_attempt)
+    job_created = edge(
+        pending, initialize.init_scheduled, "The initialize Job was created.", do=retry.first_attempt
+    ) | edge(
+        initialize.init_failed,
+        initialize.init_scheduled,
+        "A vanished initialize Job was made anew.",
+        do=retry.first_attempt,
     )
-    execute_created = edge((pending, initialize), execute.scheduled, "The execute Job was created.", do=retry.first_attempt)
+    execute_created = edge(
+        (pending, initialize), execute.scheduled, "The execute Job was created.", do=retry.first_attempt
+    )
     br_started = edge(initialize.init_scheduled, initialize.init_running, "The initialize program runs.") | edge(
         (execute.scheduled, execute.preparing), execute.running, "The program is about to run br."
     )
@@ -61,7 +67,9 @@ class VolumeSnapshot(Chart):
         do=retry.note_reason,
     )
     snapshots_reported = edge(
-        (execute.scheduled, execute.preparing, execute.running), execute.snapshots_created, "The storage has backupmeta."
+        (execute.scheduled, execute.preparing, execute.running),
+        execute.snapshots_created,
+        "The storage has backupmeta.",
     )
     data_completed = edge(
         (execute.scheduled, execute.preparing, execute.running, execute.snapshots_created),
@@ -83,7 +91,9 @@ class VolumeSnapshot(Chart):
         event="aborted",
         do=retry.note_reason,
     )
-    rejected = edge((pending, initialize, execute, teardown), invalid, "A sync found the spec invalid.", do=retry.note_reason)
+    rejected = edge(
+        (pending, initialize, execute, teardown), invalid, "A sync found the spec invalid.", do=retry.note_reason
+    )
     declare_deletion((pending, initialize, execute, teardown, complete, aborted, invalid), deleting)
 
 

@@ -1,0 +1,291 @@
+"""The log lifecycle in a Backup: the stream from the whole status, the lane from the current command's sub-status.
+
+The current command is what the operator would run now (operator-semantics 2.4). A command's own Job decides whether
+one that is under way is still alive: the operator itself never looks (S7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fsm.adapter.lifecycle import (
+    Evidence,
+    Lifecycle,
+    Offer,
+    deleting_leaf,
+    deletion_evidence,
+    event_of,
+    offer_of,
+)
+from fsm.adapter.observation import Observation, SeenJob, time_of
+from fsm.errors import UsageError
+from fsm.kernel import Event, MachineState
+from fsm.machines import LOG, CommandState, LogContext
+from fsm.model import Backup, BackupSpec, BackupStatus, Condition, LogCommand, LogSubCommandStatus, ObjectMeta, Phase
+from fsm.rules import current_command, log_job_name, update_log
+
+WORKING = {Phase.SCHEDULED: "scheduled", Phase.PREPARE: "preparing", Phase.RUNNING: "running"}
+SETTLED = {Phase.COMPLETE: "complete", Phase.REPEATABLE: "repeatable"}
+KERNEL_SYNC = "LogBackupKernelSync"
+"""The reason the operator gives where it followed what TiKV showed (operator-semantics 6.5)."""
+
+
+def state_of(observation: Observation) -> MachineState:
+    """Where the log machine is, from what is there now."""
+    backup = observation.backup
+    command = current_command(backup)
+    lane = command_state_of(observation, command)
+    leaf = "idle" if lane in ("wished", "complete", "repeatable") else lane
+    sub = backup.status.log_sub_command_statuses.get(command)
+    job = job_of(observation, command)
+    reason, message = _why(leaf, sub, job)
+    retry_failed = sub is not None and sub.phase == Phase.RETRY_FAILED
+    context = LogContext(
+        command=command,
+        job=job.uid if job is not None and not job.gone and leaf != "idle" else "",
+        commands=_commands(observation),
+        commit_ts=backup.status.commit_ts,
+        reason=reason,
+        message=message,
+        sync_error=_sub_reason(sub, Phase.RETRY_FAILED)[0] or "RetryFailed" if retry_failed else "",
+    )
+    deleting = deleting_leaf(observation)
+    if deleting is not None:
+        return LOG.state(deleting, context=context._replace(reason="", message="", sync_error=""))
+    return LOG.state(_stream(backup.status), leaf, context=context)
+
+
+def _stream(status: BackupStatus) -> str:
+    if status.phase == Phase.STOPPED:
+        return "stopped"
+    if status.phase == Phase.PAUSED:
+        return "paused"
+    return "streaming" if status.commit_ts else "not_started"
+
+
+def _commands(observation: Observation) -> tuple[CommandState, ...]:
+    states = ((c, command_state_of(observation, c)) for c in observation.backup.status.log_sub_command_statuses)
+    current = current_command(observation.backup)
+    found = {command: state for command, state in states if state != "wished"}
+    here = command_state_of(observation, current)
+    if here != "wished":
+        found[current] = here
+    return tuple(sorted(CommandState(command, state) for command, state in found.items()))
+
+
+def command_state_of(observation: Observation, command: str) -> str:
+    """Where one command stands: wished, an id of the lane, complete or repeatable (a contract, DESIGN section 5)."""
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
+    job = job_of(observation, command)
+    if sub is None or not sub.phase or sub.phase == Phase.RETRY_FAILED:
+        unfinished = job is not None and not (job.gone or job.failed or job.succeeded)
+        return "scheduled" if unfinished else "wished"
+    if sub.phase in WORKING:
+        if _is_of_an_older_wish(observation, command, sub, job):
+            return "wished"
+        return "failed" if job is not None and (job.failed or job.vanished) else WORKING[sub.phase]
+    if command == LogCommand.TRUNCATE and _differs(observation, command, sub):
+        return "wished"
+    if sub.phase in SETTLED:
+        return SETTLED[sub.phase]
+    return {Phase.FAILED: "aborted", Phase.INVALID: "invalid"}.get(sub.phase, "wished")
+
+
+def _differs(observation: Observation, command: str, sub: LogSubCommandStatus) -> bool:
+    """A truncate is on record only for the point it truncates to (2.3); asked for another, it is a new wish."""
+    spec = observation.backup.spec
+    current = current_command(observation.backup) == command
+    return current and command == LogCommand.TRUNCATE and sub.log_truncating_until != spec.log_truncate_until
+
+
+def _is_of_an_older_wish(observation: Observation, command: str, sub: LogSubCommandStatus, job: SeenJob | None) -> bool:
+    """An earlier truncate whose Job has ended: the operator removes that Job and runs the new one (6.2)."""
+    return _differs(observation, command, sub) and job is not None and (job.gone or job.failed or job.succeeded)
+
+
+def job_of(observation: Observation, command: str) -> SeenJob | None:
+    """The Job of the command's present run, None where it was not seen.
+
+    A Job that was gone before the run's Scheduled was written belongs to an earlier run.
+    """
+    found = observation.newest(log_job_name(observation.backup.metadata.name, command))
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
+    if found is None or found.deleted_at is None or sub is None:
+        return found
+    began = next((time_of(c.last_transition_time) for c in sub.conditions if c.type == Phase.SCHEDULED), None)
+    return None if began is not None and found.deleted_at < began else found
+
+
+def _why(leaf: str, sub: LogSubCommandStatus | None, job: SeenJob | None) -> tuple[str, str]:
+    if leaf == "failed" and job is not None:
+        condition = job.job.status.condition("Failed")
+        if job.failed and condition is not None:
+            return condition.reason, f"Job {job.job.metadata.name} has failed"
+        return "JobVanished", f"Job {job.job.metadata.name} was removed before it had finished"
+    types = {"aborted": Phase.FAILED, "invalid": Phase.INVALID}
+    return _sub_reason(sub, types[leaf]) if leaf in types else ("", "")
+
+
+def _sub_reason(sub: LogSubCommandStatus | None, type_: Phase) -> tuple[str, str]:
+    found = next((c for c in sub.conditions if c.type == type_), None) if sub is not None else None
+    return (found.reason, found.message) if found is not None else ("", "")
+
+
+# ------------------------------------------------------------------ state -> status
+
+_WRITTEN = {
+    "scheduled": Phase.SCHEDULED,
+    "preparing": Phase.PREPARE,
+    "running": Phase.RUNNING,
+    "complete": Phase.COMPLETE,
+    "aborted": Phase.FAILED,
+    "invalid": Phase.INVALID,
+}
+
+
+def status_of(state: MachineState, base: BackupStatus, now: int | None = None) -> BackupStatus:
+    """The status that says this state, grown from the previous one with the operator's own updater (3.4).
+
+    A stream that runs needs a commitTs, from the context or the previous status; nobody can make one up.
+    """
+    leaves = LOG.leaves(state.configuration)
+    context: LogContext = state.context
+    at = now if now is not None else _newest(base)
+    if len(leaves) == 1:
+        return _deleting(leaves[0], base, at)
+    stream = leaves[0]
+    if stream != "not_started" and not (context.commit_ts or base.commit_ts):
+        raise UsageError(f"a log backup that is {stream} has a commitTs; give it in the context or the previous status")
+    status = base
+    for command, wanted in context.commands:
+        status = _with_command(status, context, command, wanted, at)
+    if context.commit_ts and status.commit_ts != context.commit_ts:
+        status = status.with_(commit_ts=context.commit_ts)
+    if context.sync_error:
+        failed = Condition(type=Phase.RETRY_FAILED, status="True", reason=context.sync_error, command=context.command)
+        status = _updated(status, failed, at)
+    return _with_stream(status, stream)
+
+
+def _with_command(status: BackupStatus, context: LogContext, command: str, wanted: str, at: int) -> BackupStatus:
+    sub = status.log_sub_command_statuses.get(command)
+    phase = Phase.REPEATABLE if wanted == "repeatable" else _WRITTEN.get(wanted)
+    if phase is None or (sub is not None and sub.phase == phase):
+        return status
+    if phase is Phase.REPEATABLE:
+        kept = sub or LogSubCommandStatus(command=command)
+        subs = {**status.log_sub_command_statuses, command: kept.with_(phase=phase)}
+        return status.with_(log_sub_command_statuses=subs)
+    why = (context.reason, context.message) if command == context.command else ("", "")
+    condition = Condition(type=phase, status="True", reason=why[0], message=why[1], command=command)
+    return _updated(status, condition, at)
+
+
+def _updated(status: BackupStatus, condition: Condition, at: int) -> BackupStatus:
+    backup = Backup(metadata=ObjectMeta(name="-"), spec=BackupSpec(backup_mode="log"), status=status)
+    return update_log(backup, condition, None, at)[0].status
+
+
+_STREAM_PHASES = {"streaming": Phase.RUNNING, "paused": Phase.PAUSED, "stopped": Phase.STOPPED}
+
+
+def _with_stream(status: BackupStatus, stream: str) -> BackupStatus:
+    """The whole phase that says this stream, where the commands' own writes have not said it yet."""
+    if stream in _STREAM_PHASES and _stream(status) != stream:
+        return status.with_(phase=_STREAM_PHASES[stream])
+    return status
+
+
+def _deleting(leaf: str, base: BackupStatus, at: int) -> BackupStatus:
+    written = {"cleaning": (Phase.CLEAN, "False"), "clean_failed": (Phase.CLEAN_FAILED, "True")}.get(leaf)
+    if written is None or base.phase == written[0]:
+        return base
+    backup = Backup(
+        metadata=ObjectMeta(name="-", deletion_timestamp="1970-01-01T00:00:00Z"),
+        spec=BackupSpec(backup_mode="log"),
+        status=base,
+    )
+    condition = Condition.from_json({"type": written[0].value, "status": written[1]})
+    return update_log(backup, condition, None, at)[0].status
+
+
+def _newest(base: BackupStatus) -> int:
+    whole = [c.last_transition_time for c in base.conditions]
+    subs = [c.last_transition_time for sub in base.log_sub_command_statuses.values() for c in sub.conditions]
+    return max((time_of(text) or 0 for text in (*whole, *subs)), default=0)
+
+
+# ------------------------------------------------------------------ when it happened
+
+_TOLD = {
+    Phase.SCHEDULED: "job_created",
+    Phase.PREPARE: "pod_preparing",
+    Phase.RUNNING: "br_started",
+    Phase.COMPLETE: "completed",
+    Phase.FAILED: "aborted",
+    Phase.INVALID: "rejected",
+}
+
+
+def evidence_of(observation: Observation) -> Evidence:
+    """The events that the objects tell, by (name, command); the newest run of a command is the one that counts."""
+    backup = observation.backup
+    uid = backup.metadata.uid
+    found = deletion_evidence(observation)
+    found["wish_changed", current_command(backup)] = Event("wish_changed", -1, current_command(backup), uid)
+    for command, sub in backup.status.log_sub_command_statuses.items():
+        for condition in sub.conditions:
+            name = _TOLD.get(condition.type)
+            if name is not None:
+                event = event_of(name, condition, uid, subject=command)
+                started = name == "completed" and command == LogCommand.START
+                found[name, command] = event._replace(message=backup.status.commit_ts) if started else event
+    _add_jobs(observation, found)
+    _add_task(backup.status, uid, found)
+    return found
+
+
+def _add_jobs(observation: Observation, found: dict[tuple[str, Any], Event]) -> None:
+    known = {*observation.backup.status.log_sub_command_statuses, current_command(observation.backup)}
+    for command in sorted(known):
+        seen = job_of(observation, command)
+        if seen is None:
+            continue
+        found["job_created", command] = Event("job_created", seen.created_at, command, seen.uid)
+        if seen.failed or seen.vanished:
+            name = "job_failed" if seen.failed else "job_vanished"
+            condition = seen.job.status.condition("Failed")
+            failed_at = time_of(condition.last_transition_time) if condition is not None else None
+            at = failed_at if seen.failed else seen.deleted_at
+            found[name, command] = Event(name, -1 if at is None else at, command, seen.uid, *_why("failed", None, seen))
+
+
+def _add_task(status: BackupStatus, uid: str, found: dict[tuple[str, Any], Event]) -> None:
+    for type_, name in ((Phase.PAUSED, "task_paused"), (Phase.RUNNING, "task_resumed")):
+        condition = status.condition(type_)
+        if condition is not None and condition.reason == KERNEL_SYNC:
+            found[name, None] = event_of(name, condition, uid)
+
+
+def offers_at(state: MachineState, target: MachineState, evidence: Evidence, now: int) -> Iterator[Offer]:
+    """Every event declared here for the current command; a change of wish for every command that is known."""
+    context: LogContext = state.context
+    for name in LOG.enabled(state.configuration):
+        if name == "wish_changed":
+            known = dict.fromkeys((target.context.command, *(c.command for c in target.context.commands)))
+            subjects = [command for command in known if command != context.command]
+        else:
+            subjects = [context.command]
+        for subject in subjects:
+            yield offer_of(evidence, name, subject, Event(name, now, subject))
+
+
+def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
+    """Same configuration and current command; exactly: every other command too."""
+    if found.configuration != target.configuration or found.context.command != target.context.command:
+        return False
+    return not exactly or found.context.commands == target.context.commands
+
+
+LIFECYCLE = Lifecycle(LOG, state_of, status_of, evidence_of, offers_at, same)

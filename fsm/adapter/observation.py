@@ -1,0 +1,89 @@
+"""Everything that was seen of one Backup, as a value. Who collects it, and how, is not known here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from fsm.model import Backup, Job, Pod, seconds_of
+
+
+class Task(StrEnum):
+    """The log task inside TiKV, as far as it was observed. Unknown proves nothing."""
+
+    UNKNOWN = "Unknown"
+    ABSENT = "Absent"
+    RUNNING = "Running"
+    PAUSED = "Paused"
+
+
+class SeenJob(NamedTuple):
+    """A Job as it was last seen. `deleted_at` is when it was seen to be gone (Unix seconds), None while it exists."""
+
+    job: Job
+    deleted_at: int | None = None
+
+    @property
+    def uid(self) -> str:
+        return self.job.metadata.uid
+
+    @property
+    def created_at(self) -> int:
+        """Unix seconds; 0 where the object does not say."""
+        return time_of(self.job.metadata.creation_timestamp) or 0
+
+    @property
+    def gone(self) -> bool:
+        return self.deleted_at is not None
+
+    @property
+    def failed(self) -> bool:
+        """The condition Failed is True, whatever else is said: what the operator looks at (operator-semantics 2.8)."""
+        return self.job.status.holds("Failed")
+
+    @property
+    def succeeded(self) -> bool:
+        return self.job.status.holds("Complete") and not self.failed
+
+    @property
+    def vanished(self) -> bool:
+        """It went before it had finished."""
+        return self.gone and not self.failed and not self.succeeded
+
+
+class Observation(NamedTuple):
+    """One Backup with the Jobs that its uid owns and their pods. `gone_at` is when the Backup was seen to be gone."""
+
+    backup: Backup
+    jobs: tuple[SeenJob, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    gone_at: int | None = None
+    task: Task = Task.UNKNOWN
+
+    def jobs_named(self, name: str) -> list[SeenJob]:
+        """The Jobs that ever had this name, oldest first: on a retry the name is used again."""
+        return sorted((seen for seen in self.jobs if seen.job.metadata.name == name), key=_age)
+
+    def newest(self, name: str) -> SeenJob | None:
+        """The latest Job of that name."""
+        found = self.jobs_named(name)
+        return found[-1] if found else None
+
+    def pods_of(self, job_uid: str) -> tuple[Pod, ...]:
+        """The pods that this Job owns."""
+        return tuple(pod for pod in self.pods if owned_by(pod, job_uid))
+
+
+def owned_by(thing: Job | Pod, uid: str) -> bool:
+    """Ownership is the uid of an ownerReference, never a name (operator-semantics S19)."""
+    return bool(uid) and any(owner.uid == uid for owner in thing.metadata.owner_references)
+
+
+def time_of(text: str | None) -> int | None:
+    """Unix seconds of an optional time."""
+    return None if text is None else seconds_of(text)
+
+
+def _age(seen: SeenJob) -> tuple[int, int, str]:
+    version = seen.job.metadata.resource_version
+    return seen.created_at, int(version) if version.isdigit() else 0, seen.uid

@@ -1,0 +1,66 @@
+"""How a machine gets from where it was to where it is seen to be: along declared edges, by the facts first.
+
+The cheapest path is taken: events that the objects tell cost little, guesses cost much. A guess is marked as inferred,
+because an item that told it was never seen.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+from fsm.adapter.lifecycle import Evidence, Lifecycle
+from fsm.kernel import MachineState, Step, try_step
+
+MOST_STEPS = 12
+"""The longest path that is looked for; the longest useful one runs through a whole attempt and its failure."""
+
+_KNOWN, _GUESSED = 1, 100
+
+
+class Leg(NamedTuple):
+    """One step of a path. `inferred`: no object told the event. `timed`: an object gave its very time."""
+
+    step: Step
+    inferred: bool
+    timed: bool
+
+
+def path_between(
+    lifecycle: Lifecycle, start: MachineState, target: MachineState, evidence: Evidence, now: int
+) -> tuple[Leg, ...] | None:
+    """The legs from start to target; empty where they are the same already, None where no declared path leads there.
+
+    First a path that agrees in everything the lifecycle compares, then one that agrees in the configuration.
+    """
+    for exactly in (True, False):
+        if lifecycle.same(start, target, exactly):
+            return ()
+        found = _cheapest(lifecycle, start, target, evidence, now, exactly)
+        if found is not None:
+            return found
+    return None
+
+
+def _cheapest(
+    lifecycle: Lifecycle, start: MachineState, target: MachineState, evidence: Evidence, now: int, exactly: bool
+) -> tuple[Leg, ...] | None:
+    """Dijkstra's algorithm over machine states; ties go to what was found first, so the answer is always the same."""
+    queue: list[tuple[int, int, MachineState, tuple[Leg, ...]]] = [(0, 0, start, ())]
+    done: set[MachineState] = set()
+    count = 0
+    while queue:
+        cost, _, state, legs = heapq.heappop(queue)
+        if legs and lifecycle.same(state, target, exactly):
+            return legs
+        if state in done or len(legs) == MOST_STEPS:
+            continue
+        done.add(state)
+        for offer in lifecycle.offers_at(state, target, evidence, now):
+            step = try_step(lifecycle.machine, state, offer.event)
+            if step is not None and step.after not in done:
+                count += 1
+                leg = Leg(step, not offer.known, offer.timed)
+                price = _KNOWN if offer.known else _GUESSED
+                heapq.heappush(queue, (cost + price, count, step.after, (*legs, leg)))
+    return None

@@ -1,0 +1,405 @@
+"""The snapshot lifecycle in a Backup: reading its state from conditions, records and Job, and writing it back.
+
+The operator decides by conditions, which are never taken back, and by the phase only where it retries
+(operator-semantics 2.1, 2.8); so does this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from fsm.adapter.lifecycle import (
+    Evidence,
+    Lifecycle,
+    Offer,
+    deleting_leaf,
+    deletion_evidence,
+    event_of,
+    offer_of,
+)
+from fsm.adapter.observation import Observation, SeenJob, time_of
+from fsm.errors import InputError, Place
+from fsm.kernel import Event, MachineState
+from fsm.machines import SNAPSHOT, Policy, Record, RunContext
+from fsm.model import (
+    BackoffRetryPolicy,
+    BackoffRetryRecord,
+    BackupStatus,
+    Condition,
+    Phase,
+    parse_duration,
+    text_of,
+)
+from fsm.rules import exceeds, timeout_passed, update_condition
+
+ATTEMPT_ANNOTATION = "backup-fsm.dev/attempt"
+"""On Jobs that our own shell creates: the number of the attempt, 0-based."""
+
+EXCEEDED = "exceed retry times"
+TIMED_OUT = "retry timeout"
+ALREADY_FAILED = "AlreadyFailed"
+WORKING = {Phase.SCHEDULED: "scheduled", Phase.PREPARE: "preparing", Phase.RUNNING: "running"}
+
+
+class Reading(NamedTuple):
+    """What the snapshot lifecycle reads in an observation before it decides.
+
+    `job` is the Job of the latest attempt that is known, `fresh` whether it belongs to the attempt that the records
+    say is the latest.
+    """
+
+    records: tuple[Record, ...]
+    policy: Policy
+    job: SeenJob | None
+    fresh: bool
+
+    @property
+    def retries(self) -> int:
+        return sum(record.real is not None for record in self.records)
+
+
+def reading_of(observation: Observation) -> Reading:
+    """Records, policy and the Job of the latest attempt."""
+    backup = observation.backup
+    records = records_of(backup.status.backoff_retry_status)
+    job = observation.newest(f"backup-{backup.metadata.name}")
+    fresh = job is not None and attempt_of(job, records) == sum(record.real is not None for record in records)
+    return Reading(records, policy_of(backup.spec.backoff_retry_policy), job, fresh)
+
+
+def attempt_of(seen: SeenJob, records: tuple[Record, ...]) -> int:
+    """The number of the attempt a Job is: retries that began before it was created, or what we wrote on it."""
+    noted = seen.job.metadata.annotations.get(ATTEMPT_ANNOTATION, "")
+    return int(noted) if noted.isdigit() else began_by(records, seen.created_at)
+
+
+def began_by(records: tuple[Record, ...], at: int) -> int:
+    """How many retries had begun at a time."""
+    return sum(record.real is not None and record.real <= at for record in records)
+
+
+def records_of(written: tuple[BackoffRetryRecord, ...]) -> tuple[Record, ...]:
+    """The compact records; a record without its times is an InputError (the operator panics on it, S8)."""
+    return tuple(_record(index, record) for index, record in enumerate(written))
+
+
+def _record(index: int, written: BackoffRetryRecord) -> Record:
+    detected, expected = time_of(written.detect_failed_at), time_of(written.expected_retry_at)
+    if detected is None or expected is None:
+        missing = "detectFailedAt" if detected is None else "expectedRetryAt"
+        place = Place(path=f"status.backoffRetryStatus[{index}].{missing}")
+        raise InputError("a retry record has no time", expected="an RFC 3339 time", place=place)
+    real = time_of(written.real_retry_at)
+    return Record(written.retry_num, detected, expected, real, written.retry_reason, written.original_reason)
+
+
+def policy_of(written: BackoffRetryPolicy) -> Policy:
+    """The policy with its durations parsed; None where a text is no duration."""
+    return _policy(written.min_retry_duration, written.max_retry_times, written.retry_timeout)
+
+
+@lru_cache(maxsize=1024)
+def _policy(minimum: str, times: int, timeout: str) -> Policy:
+    return Policy(_nanoseconds(minimum), times, _nanoseconds(timeout), timeout)
+
+
+def _nanoseconds(text: str) -> int | None:
+    try:
+        return parse_duration(text)
+    except InputError:
+        return None
+
+
+# ------------------------------------------------------------------ status -> state
+
+
+def state_of(observation: Observation) -> MachineState:
+    """Where the snapshot machine is, from what is there now."""
+    reading = reading_of(observation)
+    leaf, reason, message, sync_error = _leaf(observation, reading)
+    exists = reading.job is not None and not reading.job.gone
+    context = RunContext(
+        policy=reading.policy,
+        attempt=reading.retries - _restarting(observation, reading),
+        job=reading.job.uid if reading.job is not None and exists else "",
+        records=reading.records,
+        reason=reason,
+        message=message,
+        sync_error=sync_error,
+    )
+    return SNAPSHOT.state(leaf, context=context)
+
+
+def _restarting(observation: Observation, reading: Reading) -> bool:
+    """A retry began and the next attempt's Job is not known: the latest attempt is still the failed one."""
+    began = bool(reading.records) and reading.records[-1].real is not None
+    return began and observation.backup.status.phase == Phase.RETRY_FAILED and not reading.fresh
+
+
+def _leaf(observation: Observation, reading: Reading) -> tuple[str, str, str, str]:
+    """(active leaf, reason, message, sync error), first match as the operator's event handler asks (4.1)."""
+    status = observation.backup.status
+    deleting = deleting_leaf(observation)
+    if deleting is not None:
+        return deleting, "", "", ""
+    final = _final(status, reading)
+    if final is not None:
+        return *final, ""
+    last = reading.records[-1] if reading.records else None
+    if last is not None and last.real is None and status.phase != Phase.RETRY_FAILED:
+        return _after_failure(reading, last), last.original, last.reason, ""
+    return _at_work(status, reading, last)
+
+
+def _final(status: BackupStatus, reading: Reading) -> tuple[str, str, str] | None:
+    for phase, leaf in ((Phase.INVALID, "invalid"), (Phase.COMPLETE, "complete"), (Phase.FAILED, "aborted")):
+        condition = status.condition(phase)
+        if condition is not None and condition.status == "True":
+            if phase is Phase.COMPLETE:
+                return leaf, "", ""
+            if phase is Phase.FAILED and condition.reason == ALREADY_FAILED and reading.records:
+                limit = _limit(condition.message)
+                if limit is not None:
+                    return limit, reading.records[-1].original, reading.records[-1].reason
+            return leaf, condition.reason, condition.message
+    return None
+
+
+def _limit(message: str) -> str | None:
+    if message.startswith(EXCEEDED):
+        return "exhausted"
+    return "timed_out" if message.startswith(TIMED_OUT) else None
+
+
+def _after_failure(reading: Reading, last: Record) -> str:
+    """The failure is recorded. Where a limit was passed at that moment, the operator's next write says so."""
+    timeout = reading.policy.timeout
+    if timeout is None:
+        return "backoff_waiting"
+    if timeout_passed(reading.records[0].detected, last.detected, timeout):
+        return "timed_out"
+    return "exhausted" if exceeds(last.number, reading.policy.max_times) else "backoff_waiting"
+
+
+def _at_work(status: BackupStatus, reading: Reading, last: Record | None) -> tuple[str, str, str, str]:
+    job = reading.job if reading.fresh else None
+    retry_failed = status.phase == Phase.RETRY_FAILED
+    if last is not None and retry_failed and (last.real is None or job is None):
+        return "retrying", last.original, last.reason, ""
+    if job is not None and (job.failed or job.vanished) and (status.phase or job.failed):
+        return "failed", *_failure(job), ""
+    if status.phase in WORKING:
+        return WORKING[status.phase], "", "", ""
+    if job is not None and not job.gone:
+        return "scheduled", "", "", ""
+    condition = status.condition(Phase.RETRY_FAILED) if retry_failed else None
+    return "pending", "", "", (condition.reason or Phase.RETRY_FAILED.value) if condition is not None else ""
+
+
+def _failure(seen: SeenJob) -> tuple[str, str]:
+    """(original reason, retry reason) as the operator records them (4.2)."""
+    if seen.failed:
+        condition = seen.job.status.condition("Failed")
+        return condition.reason if condition is not None else "", f"Job {seen.job.metadata.name} has failed"
+    return "JobVanished", f"Job {seen.job.metadata.name} was removed before it had finished"
+
+
+# ------------------------------------------------------------------ state -> status
+
+_BEFORE = (Phase.SCHEDULED, Phase.PREPARE, Phase.RUNNING)
+
+
+def status_of(state: MachineState, base: BackupStatus, now: int | None = None) -> BackupStatus:
+    """The status that says this state, grown from the previous one: condition order, nulls and unknown fields survive.
+
+    `now` stamps new conditions; without it they carry the newest time that the state itself knows.
+    """
+    leaf = SNAPSHOT.leaves(state.configuration)[-1]
+    context: RunContext = state.context
+    at = now if now is not None else _newest(context, base)
+    status = _with_records(base, context.records)
+    wanted = _condition(leaf, context)
+    if wanted is None or _says(status, wanted):
+        return status
+    if leaf in ("preparing", "running", "complete", "backoff_waiting", "retrying", "exhausted", "timed_out"):
+        status = _with_past(status, leaf, at)
+    if (
+        leaf == "retrying"
+        and context.records
+        and context.records[-1].real is not None
+        and not status.holds(Phase.RESTART)
+    ):
+        status, _ = update_condition(status, Condition(type=Phase.RESTART, status="True"), at)
+    return update_condition(status, wanted, at)[0]
+
+
+def _condition(leaf: str, context: RunContext) -> Condition | None:
+    """The condition whose writing makes the phase of this state; None where the phase stays the old one."""
+    last = context.records[-1] if context.records else Record(0, 0, 0)
+    if leaf == "pending":
+        reason = context.sync_error
+        return Condition(type=Phase.RETRY_FAILED, status="True", reason=reason) if reason else None
+    if leaf in _LEAF_PHASES:
+        return Condition(type=_LEAF_PHASES[leaf], status="True")
+    if leaf in ("failed", "backoff_waiting"):
+        return Condition(type=Phase.RUNNING, status="True") if leaf == "backoff_waiting" else None
+    if leaf == "retrying":
+        message = f"reason {last.reason}, original reason {last.original}"
+        return Condition(type=Phase.RETRY_FAILED, status="True", reason="RetryFailedBackup", message=message)
+    if leaf in ("exhausted", "timed_out"):
+        limit = f"{EXCEEDED}, max is {context.policy.max_times}"
+        limit = limit if leaf == "exhausted" else f"{TIMED_OUT}, max is {context.policy.timeout_text}"
+        message = f"{limit}, failed reason {last.reason}, original reason {last.original}"
+        return Condition(type=Phase.FAILED, status="True", reason=ALREADY_FAILED, message=message)
+    if leaf in ("aborted", "invalid"):
+        type_ = Phase.FAILED if leaf == "aborted" else Phase.INVALID
+        return Condition(type=type_, status="True", reason=context.reason, message=context.message)
+    if leaf == "cleaning":
+        return Condition(type=Phase.CLEAN, status="False")
+    return Condition(type=Phase.CLEAN_FAILED, status="True") if leaf == "clean_failed" else None
+
+
+_LEAF_PHASES = {
+    "scheduled": Phase.SCHEDULED,
+    "preparing": Phase.PREPARE,
+    "running": Phase.RUNNING,
+    "complete": Phase.COMPLETE,
+}
+
+
+def _says(status: BackupStatus, wanted: Condition) -> bool:
+    """The status already has this phase, with this reason and message; or a phase that fits a waiting retry."""
+    found = status.condition(wanted.type)
+    if (
+        wanted.type is Phase.RUNNING
+        and status.backoff_retry_status
+        and status.backoff_retry_status[-1].real_retry_at is None
+    ):
+        return status.phase in WORKING
+    if found is None or status.phase != wanted.type:
+        return False
+    return (found.status, found.reason, found.message) == (wanted.status, wanted.reason, wanted.message)
+
+
+def _with_past(status: BackupStatus, leaf: str, at: int) -> BackupStatus:
+    """With the conditions that must have been written before this state could be."""
+    for phase in _BEFORE[: 1 if leaf == "preparing" else 2 if leaf == "running" else 3]:
+        if status.condition(phase) is None:
+            status, _ = update_condition(status, Condition(type=phase, status="True"), at)
+    return status
+
+
+def _with_records(base: BackupStatus, records: tuple[Record, ...]) -> BackupStatus:
+    if records_of(base.backoff_retry_status) == records:
+        return base
+    written = tuple(
+        _written(record, base.backoff_retry_status[i] if i < len(base.backoff_retry_status) else BackoffRetryRecord())
+        for i, record in enumerate(records)
+    )
+    return base.with_(backoff_retry_status=written)
+
+
+def _written(record: Record, base: BackoffRetryRecord) -> BackoffRetryRecord:
+    real = {} if record.real is None else {"real_retry_at": text_of(record.real)}
+    return base.with_(
+        retry_num=record.number,
+        detect_failed_at=text_of(record.detected),
+        expected_retry_at=text_of(record.expected),
+        retry_reason=record.reason,
+        original_reason=record.original,
+        **real,
+    )
+
+
+def _newest(context: RunContext, base: BackupStatus) -> int:
+    times = [time_of(condition.last_transition_time) or 0 for condition in base.conditions]
+    times += [record.real or record.detected for record in context.records]
+    return max(times, default=0)
+
+
+# ------------------------------------------------------------------ when it happened
+
+
+def evidence_of(observation: Observation) -> Evidence:
+    """The events that the objects tell, by (name, attempt). Conditions and the Job's times say when."""
+    backup = observation.backup
+    uid = backup.metadata.uid
+    records = records_of(backup.status.backoff_retry_status)
+    found = deletion_evidence(observation)
+    for condition in backup.status.conditions:
+        name = _told_by(condition, records)
+        if name:
+            event = event_of(name, condition, uid)
+            found[name, _attempt(name, event.at, records)] = event
+    for index, record in enumerate(records):
+        recorded = Event("failure_recorded", record.detected, uid=uid, reason=record.original, message=record.reason)
+        found["failure_recorded", index] = recorded
+        if record.real is not None and ("retry_due", index) not in found:
+            found["retry_due", index] = Event("retry_due", record.real, uid=uid)
+    for seen in observation.jobs_named(f"backup-{backup.metadata.name}"):
+        attempt = attempt_of(seen, records)
+        found["job_created", attempt] = Event("job_created", seen.created_at, uid=seen.uid)
+        if seen.failed or seen.vanished:
+            found[_job_end(seen), attempt] = _end_event(seen)
+    return found
+
+
+_TOLD = {
+    Phase.SCHEDULED: "job_created",
+    Phase.PREPARE: "pod_preparing",
+    Phase.RUNNING: "br_started",
+    Phase.COMPLETE: "completed",
+    Phase.INVALID: "rejected",
+    Phase.RETRY_FAILED: "retry_due",
+}
+
+
+def _told_by(condition: Condition, records: tuple[Record, ...]) -> str | None:
+    if condition.type is Phase.FAILED:
+        at_limit = condition.reason == ALREADY_FAILED and _limit(condition.message) and records
+        return "tick" if at_limit else "aborted"
+    if condition.type is Phase.RETRY_FAILED and not records:
+        return None
+    return _TOLD.get(condition.type)
+
+
+def _attempt(name: str, at: int, records: tuple[Record, ...]) -> int:
+    """The attempt a condition's time falls in; a retry belongs to the failure recorded last before it."""
+    if name in ("retry_due", "tick"):
+        return max(sum(record.detected <= at for record in records) - 1, 0)
+    return began_by(records, at)
+
+
+def _job_end(seen: SeenJob) -> str:
+    return "job_failed" if seen.failed else "job_vanished"
+
+
+def _end_event(seen: SeenJob) -> Event:
+    reason, message = _failure(seen)
+    if not seen.failed:
+        return Event("job_vanished", seen.deleted_at or -1, uid=seen.uid, reason=reason, message=message)
+    condition = seen.job.status.condition("Failed")
+    at = time_of(condition.last_transition_time) if condition is not None else None
+    return Event("job_failed", -1 if at is None else at, uid=seen.uid, reason=reason, message=message)
+
+
+def offers_at(state: MachineState, target: MachineState, evidence: Evidence, now: int) -> Iterator[Offer]:
+    """Every event declared here, as the objects tell it for the attempt at hand or as a guess at `now`."""
+    context: RunContext = state.context
+    for name in SNAPSHOT.enabled(state.configuration):
+        next_one = name == "job_created" and "retrying" in state.configuration
+        failed_one = name in ("failure_recorded", "retry_due", "tick")
+        key = len(context.records) - (name != "failure_recorded") if failed_one else context.attempt + next_one
+        yield offer_of(evidence, name, key, Event(name, now))
+
+
+def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
+    """Same configuration and attempt; exactly: as many records too."""
+    if found.configuration != target.configuration or found.context.attempt != target.context.attempt:
+        return False
+    return not exactly or len(found.context.records) == len(target.context.records)
+
+
+LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, evidence_of, offers_at, same)
