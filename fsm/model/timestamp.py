@@ -10,7 +10,7 @@ from fsm.model.gotime import DATETIME, RFC3339, WallTime, wall_time, wrap64
 _UINT64 = 1 << 64
 _COUNTER_BITS = 18
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ZONED = (-62_000_000_000, 253_000_000_000)  # Unix seconds well inside Python's datetime, for any zone
+_ZONED = (-62_135_000_000, 253_402_000_000)  # Unix seconds well inside Python's datetime, for any zone
 _DECIMAL_DIGITS = 20  # of 2**64 - 1
 
 
