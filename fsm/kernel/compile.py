@@ -67,12 +67,12 @@ class _Edge:
 
     @property
     def domain(self) -> _Node | None:
-        """The least compound that contains both ends, or the source if it contains the target; None is the root.
+        """The least compound that contains both ends, or the source if it is one; None is the root.
 
-        What lies inside it is exited and entered.
+        What lies inside it is exited and entered. A parallel is no such place: all its regions are left with one.
         """
         assert self.target
-        if self.target.inside(self.source):
+        if self.source.info.kind == "compound" and self.target.inside(self.source):
             return self.source
         shared = (a for a in self.source.ancestors if a.info.kind == "compound" and self.target.inside(a))
         return next(shared, None)
@@ -153,10 +153,9 @@ def _refuse_state(chart: Any, name: str, state: Any) -> None:
         raise ChartError(f"{where} is final for the library; give it an outcome instead, so that it can be deleted")
     if any(not spec.is_convention or hasattr(chart, spec.attr_name) for spec in state.invoke):
         raise ChartError(f"{where} invokes something; a pure step starts nothing")
-    if state.initial and (state.parent is None or not state.parent.parallel):
-        starts = [spec for spec in state.enter if not spec.is_convention]
-        if starts and all(a.initial for a in _chain(state)):
-            raise ChartError(f"{where} has an entry action and is where a machine starts: no event would run it")
+    entered = any(not spec.is_convention for spec in state.enter)
+    if entered and all(each.initial for each in _chain(state)):  # the library calls every region of a parallel initial
+        raise ChartError(f"{where} has an entry action and is where a machine starts: no event would run it")
 
 
 def _chain(state: Any) -> Iterator[Any]:
