@@ -201,7 +201,9 @@ def _with_last_over(progresses: tuple[Progress, ...], update: Update, now: int) 
 def _new_progress(step: str, update: Update) -> Progress:
     time = update.progress_update_time
     reading = None if time is None else Reading.of(update, time)
-    return Progress(step=step, progress=update.progress, last_transition_time=reading)
+    return Progress(step=step, progress=update.progress).with_(
+        last_transition_time=reading
+    )  # unchecked: keeps a Reading
 
 
 def _raised(progress: Progress, update: Update) -> Progress:
