@@ -1,4 +1,4 @@
-"""From a chart class to a machine: the SCXML algorithm, run once for every configuration and event, written out as Python.
+"""From a chart class to a machine: the SCXML algorithm, run once for every configuration and event, written as Python.
 
 What cannot be compiled is refused with the reason, when the chart's module is imported: a machine that exists has no
 eventless transitions, no history, no invocations, no validators, no delays, no callbacks found by naming convention.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,11 @@ from statemachine.graph import iterate_states
 from fsm.errors import ChartError, UsageError
 from fsm.kernel.chart import Action, Guard, sentence
 from fsm.kernel.event import Event
-from fsm.kernel.machine import Bare, Configuration, Effects, Machine, StateInfo, Transition
+from fsm.kernel.machine import Bare, Configuration, Machine, StateInfo, Transition
 
 MOST_CONFIGURATIONS = 4096
+
+_Rules = Mapping[Configuration, Mapping[str, Callable[[Any, Event], Any]]]
 
 
 @dataclass(eq=False)
@@ -90,7 +92,7 @@ def compile_chart(chart: Any, name: str = "") -> Machine:
     actions = {a.name: a for node in nodes.values() for a in (*node.entry, *node.exit)}
     actions |= {a.name: a for edge in edges for a in edge.actions}
     code = _Code(name, nodes, configurations, guards, actions)
-    code.constant = code.constant and chart.context_type is None
+    constant = not guards and not actions and chart.context_type is None
     return Machine(
         name=name,
         doc=sentence(chart.__doc__),
@@ -103,9 +105,10 @@ def compile_chart(chart: Any, name: str = "") -> Machine:
         context_type=chart.context_type,
         chart=chart,
         source=code.source,
-        next_of=code.next_of,
-        traced_of=code.traced_of,
-        _interned={tuple(c): c for c in configurations},
+        next_of=_look_up(code.rules("")) if constant else _dispatch(code.rules("")),
+        traced_of=_dispatch(code.rules("_traced")),
+        _interned={each: each for each in configurations},
+        _enabled=code.enabled,
         _by_id={node.info.id: node.info for node in nodes.values()},
         _by_leaves={frozenset(e for e in c if nodes[e].info.kind == "atomic"): c for c in configurations},
     )
@@ -263,7 +266,7 @@ def _configurations(name: str, nodes: Mapping[str, _Node]) -> list[Configuration
         raise ChartError(f"{name} has more than {MOST_CONFIGURATIONS} configurations; split the chart")
     first = _entered_by_default(next(root for root in roots if root.info.initial))
     found.sort(key=lambda members: members != first)
-    return [Configuration(node.info.id for node in sorted(members, key=_order)) for members in found]
+    return [tuple(node.info.id for node in sorted(members, key=_order)) for members in found]
 
 
 def _within(node: _Node) -> Iterator[frozenset[_Node]]:
@@ -360,28 +363,26 @@ class _Code:
         actions: Mapping[str, Action],
     ) -> None:
         self.nodes = nodes
-        self.number = {tuple(c): i for i, c in enumerate(configurations)}
-        self.interned = configurations
+        self.number = {c: i for i, c in enumerate(configurations)}
+        self.enabled = {c: self._events(c) for c in configurations}
         self.alternatives: dict[tuple[Configuration, str], tuple[tuple[Transition, ...], ...]] = {}
-        self.rows: list[Transition] = []
-        self.constant = not guards and not actions
+        self.rows: dict[Transition, int] = {}
         self.namespace: dict[str, Any] = {f"C{i}": c for i, c in enumerate(configurations)}
         self.namespace |= {f"if_{g.name}": g.function for g in guards.values()}
         self.namespace |= {f"do_{a.name}": a.function for a in actions.values()}
-        functions = [self._function(c, event) for c in configurations for event in self._events(c)]
+        functions = [self._function(c, event) for c, events in self.enabled.items() for event in events]
         self.source = "\n\n".join(text for pair in functions for text in pair)
-        self.namespace |= {f"T{i}": row for i, row in enumerate(self.rows)}
+        self.namespace |= {f"T{i}": row for row, i in self.rows.items()}
         file = f"<compiled chart {name}>"
         linecache.cache[file] = (len(self.source), None, self.source.splitlines(keepends=True), file)
         exec(compile(self.source, file, "exec"), self.namespace)  # our own source, from our own charts
-        self._hang_rows()
 
     def _active(self, configuration: Configuration) -> frozenset[_Node]:
         return frozenset(self.nodes[each] for each in configuration)
 
-    def _events(self, configuration: Configuration) -> list[str]:
+    def _events(self, configuration: Configuration) -> tuple[str, ...]:
         found = (edge.row.event for each in configuration for edge in self.nodes[each].edges)
-        return list(dict.fromkeys(found))
+        return tuple(dict.fromkeys(found))
 
     def _regions(self, configuration: Configuration, event: str) -> list[list[_Edge]]:
         """For every active leaf the candidate transitions, innermost and first declared first."""
@@ -450,54 +451,49 @@ class _Code:
         yield f"{indent}return (C{self.number[after]}, context), {effects}{taken}\n"
 
     def _row(self, row: Transition) -> str:
-        if row not in self.rows:
-            self.rows.append(row)
-        return f"T{self.rows.index(row)}"
+        return f"T{self.rows.setdefault(row, len(self.rows))}"
 
-    def _hang_rows(self) -> None:
-        for configuration in self.interned:
-            events = self._events(configuration)
-            configuration.rows = {e: self.namespace[self._name(configuration, e)] for e in events}
-            configuration.traced = {e: self.namespace[self._name(configuration, e) + "_traced"] for e in events}
-
-    @property
-    def next_of(self) -> Any:
-        interned = {tuple(c): c for c in self.interned}
-
-        def next_of(state: Bare, event: Event) -> tuple[Bare, Effects] | None:
-            configuration, context = state
-            try:
-                rule = configuration.rows.get(event[0])
-            except AttributeError:
-                rule = _known(interned, configuration).rows.get(event[0])
-            return rule(context, event) if rule else None
-
-        def next_of_constant(state: Bare, event: Event) -> tuple[Bare, Effects] | None:
-            try:
-                return state[0].results.get(event[0])  # type: ignore[attr-defined, no-any-return]
-            except AttributeError:
-                return _known(interned, state[0]).results.get(event[0])  # type: ignore[attr-defined, no-any-return]
-
-        if not self.constant:
-            return next_of
-        for configuration in self.interned:  # no guards, no actions: the answer itself can hang there
-            results = {name: rule(None, None) for name, rule in configuration.rows.items()}  # type: ignore[arg-type]
-            configuration.results = results  # type: ignore[attr-defined]
-        return next_of_constant
-
-    @property
-    def traced_of(self) -> Any:
-        interned = {tuple(c): c for c in self.interned}
-
-        def traced_of(state: Bare, event: Event) -> tuple[Bare, Effects, tuple[Transition, ...]] | None:
-            rule = _known(interned, state[0]).traced.get(event[0])
-            return rule(state[1], event) if rule else None
-
-        return traced_of
+    def rules(self, suffix: str) -> _Rules:
+        """The rule of every configuration and every event of the chart; `_refused` where the event is not declared."""
+        every: dict[str, Any] = dict.fromkeys((event for events in self.enabled.values() for event in events), _refused)
+        return {
+            c: every | {event: self.namespace[self._name(c, event) + suffix] for event in events}
+            for c, events in self.enabled.items()
+        }
 
 
-def _known(interned: Mapping[tuple[str, ...], Configuration], configuration: tuple[str, ...]) -> Configuration:
-    try:
-        return interned[configuration]
-    except KeyError:
+def _refused(context: Any, event: Event) -> None:
+    """The rule of an event that no edge names in the configuration."""
+
+
+def _dispatch(rules: _Rules) -> Any:
+    """Find the rule and call it. Two look-ups in plain dicts are the fastest dispatch that CPython has."""
+
+    def next_of(state: Bare, event: Event) -> Any:
+        try:
+            rule = rules[state[0]][event[0]]
+        except KeyError:
+            return _undeclared(rules, state[0])
+        return rule(state[1], event)
+
+    return next_of
+
+
+def _look_up(rules: _Rules) -> Any:
+    """For a chart without context, guards and actions every answer is known before any event."""
+    nothing = Event("", 0)
+    answers = {c: {name: rule(None, nothing) for name, rule in row.items()} for c, row in rules.items()}
+
+    def next_of(state: Bare, event: Event) -> Any:
+        try:
+            return answers[state[0]][event[0]]
+        except KeyError:
+            return _undeclared(rules, state[0])
+
+    return next_of
+
+
+def _undeclared(rules: _Rules, configuration: Configuration) -> None:
+    """An event that no edge names is not enabled; a configuration of no machine is the caller's mistake."""
+    if configuration not in rules:
         raise UsageError(f"{{{', '.join(configuration)}}} is not a configuration of this machine") from None

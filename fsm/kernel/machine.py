@@ -1,4 +1,4 @@
-"""A compiled machine: what a chart declares, as immutable data, and the functions generated from it. No engine in here."""
+"""A compiled machine: what a chart declares, as immutable data, and the functions generated from it. No engine here."""
 
 from __future__ import annotations
 
@@ -11,29 +11,16 @@ from fsm.kernel.chart import Action, Effects, Guard, Outcome
 from fsm.kernel.event import Event
 
 Kind = Literal["atomic", "compound", "parallel"]
-Bare = tuple["Configuration", Any]
-Rule = Callable[[Any, Event], tuple[Bare, Effects] | None]
-TracedRule = Callable[[Any, Event], tuple[Bare, Effects, tuple["Transition", ...]] | None]
+Configuration = tuple[str, ...]
+"""The ids of the active states, ancestors first, in document order."""
 
-
-class Configuration(tuple[str, ...]):
-    """The ids of the active states, ancestors first, in document order; equal to a plain tuple of them.
-
-    A machine makes each of its configurations once and hangs the generated rules on it, one an event: that makes a
-    dispatch two look-ups. A configuration from elsewhere (read, unpickled) is a plain tuple and is looked up first.
-    """
-
-    rows: dict[str, Rule]
-    traced: dict[str, TracedRule]
-
-    def __reduce__(self) -> tuple[type, tuple[tuple[str, ...]]]:
-        return tuple, (tuple(self),)
+Bare = tuple[Configuration, Any]
 
 
 class MachineState(NamedTuple):
     """Where a machine is: its configuration, and its context. Equal to the bare pair that `next_of` returns."""
 
-    configuration: tuple[str, ...]
+    configuration: Configuration
     context: Any = None
 
 
@@ -57,7 +44,7 @@ class StateInfo:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A declared edge. `target` is None where it stays; `guards` are names, "not NAME" where the guard must be false."""
+    """A declared edge. `target` is None where it stays; `guards` are names, "not NAME" where one must be false."""
 
     event: str
     source: str
@@ -93,7 +80,8 @@ class Machine:
     source: str
     next_of: Callable[[Bare, Event], tuple[Bare, Effects] | None]
     traced_of: Callable[[Bare, Event], tuple[Bare, Effects, tuple[Transition, ...]] | None]
-    _interned: Mapping[tuple[str, ...], Configuration] = field(repr=False)
+    _interned: Mapping[Configuration, Configuration] = field(repr=False)
+    _enabled: Mapping[Configuration, tuple[str, ...]] = field(repr=False)
     _by_id: Mapping[str, StateInfo] = field(repr=False)
     _by_leaves: Mapping[frozenset[str], Configuration] = field(repr=False)
 
@@ -109,6 +97,8 @@ class Machine:
 
     def start(self, context: Any = None) -> MachineState:
         """A new machine, with the given context or the context type's defaults."""
+        if context is not None and self.context_type is None:
+            raise UsageError(f"{self.name} has no context: its chart declares no context_type")
         if context is None and self.context_type is not None:
             context = self.context_type()
         return MachineState(self.initial, context)
@@ -149,7 +139,7 @@ class Machine:
 
     def enabled(self, configuration: tuple[str, ...]) -> tuple[str, ...]:
         """The events declared for a configuration, whatever their guards say."""
-        return tuple(self.configuration(configuration).rows)
+        return self._enabled[self.configuration(configuration)]
 
     def guard_values(self, state: tuple[tuple[str, ...], Any], event: Event) -> dict[str, bool]:
         """What every guard on the event's alternatives says, by name."""
