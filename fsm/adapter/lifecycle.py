@@ -54,7 +54,7 @@ def deletion_evidence(observation: Observation) -> dict[tuple[str, Any], Event]:
     if requested is not None:
         found["deletion_requested", None] = Event("deletion_requested", requested, uid=uid)
     if observation.gone_at is not None:
-        found["deleted", None] = Event("deleted", observation.gone_at, uid=uid)
+        found["deleted", None] = Event("deleted", -1, uid=uid)
     for type_, name in ((Phase.CLEAN, "clean_started"), (Phase.CLEAN_FAILED, "clean_refused")):
         condition = observation.backup.status.condition(type_)
         if condition is not None and requested is not None:

@@ -184,7 +184,7 @@ def _with_command(status: BackupStatus, context: LogContext, command: str, wante
 
 def _updated(status: BackupStatus, condition: Condition, at: int) -> BackupStatus:
     backup = Backup(metadata=ObjectMeta(name="-"), spec=BackupSpec(backup_mode="log"), status=status)
-    return update_log(backup, condition, None, at)[0].status
+    return update_log(backup, condition, None, at)[0]
 
 
 _STREAM_PHASES = {"streaming": Phase.RUNNING, "paused": Phase.PAUSED, "stopped": Phase.STOPPED}
@@ -207,7 +207,7 @@ def _deleting(leaf: str, base: BackupStatus, at: int) -> BackupStatus:
         status=base,
     )
     condition = Condition.from_json({"type": written[0].value, "status": written[1]})
-    return update_log(backup, condition, None, at)[0].status
+    return update_log(backup, condition, None, at)[0]
 
 
 def _newest(base: BackupStatus) -> int:
@@ -256,8 +256,7 @@ def _add_jobs(observation: Observation, found: dict[tuple[str, Any], Event]) -> 
         if seen.failed or seen.vanished:
             name = "job_failed" if seen.failed else "job_vanished"
             condition = seen.job.status.condition("Failed")
-            failed_at = time_of(condition.last_transition_time) if condition is not None else None
-            at = failed_at if seen.failed else seen.deleted_at
+            at = time_of(condition.last_transition_time) if seen.failed and condition is not None else None
             found[name, command] = Event(name, -1 if at is None else at, command, seen.uid, *_why("failed", None, seen))
 
 

@@ -18,7 +18,8 @@ class Task(StrEnum):
 
 
 class SeenJob(NamedTuple):
-    """A Job as it was last seen. `deleted_at` is when it was seen to be gone (Unix seconds), None while it exists."""
+    """A Job as it was last seen. `deleted_at` is set once it was seen to be gone: the newest time that its last object
+    tells (Unix seconds), so it went then or later, and two readers agree on it."""
 
     job: Job
     deleted_at: int | None = None
@@ -52,7 +53,8 @@ class SeenJob(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """One Backup with the Jobs that its uid owns and their pods. `gone_at` is when the Backup was seen to be gone."""
+    """One Backup with the Jobs that its uid owns and their pods. `gone_at` is set once it was seen to be gone, as in
+    `SeenJob`."""
 
     backup: Backup
     jobs: tuple[SeenJob, ...] = ()

@@ -96,8 +96,13 @@ def _record(index: int, written: BackoffRetryRecord) -> Record:
 
 
 def policy_of(written: BackoffRetryPolicy) -> Policy:
-    """The policy with its durations parsed; None where a text is no duration."""
-    return _policy(written.min_retry_duration, written.max_retry_times, written.retry_timeout)
+    """The policy with its durations parsed; None where a text is no duration.
+
+    What is absent has the CRD's default: the API server fills it in at the operator's first write, long before a Job
+    can fail (operator-semantics 1.4).
+    """
+    times = written.max_retry_times if "max_retry_times" in written.model_fields_set else Policy().max_times
+    return _policy(written.min_retry_duration or "300s", times, written.retry_timeout or "30m")
 
 
 @lru_cache(maxsize=1024)
@@ -188,9 +193,11 @@ def _at_work(status: BackupStatus, reading: Reading, last: Record | None) -> tup
     retry_failed = status.phase == Phase.RETRY_FAILED
     if last is not None and retry_failed and (last.real is None or job is None):
         return "retrying", last.original, last.reason, ""
-    if job is not None and (job.failed or job.vanished) and (status.phase or job.failed):
-        return "failed", *_failure(job), ""
-    if status.phase in WORKING:
+    if job is not None and (job.failed or (job.vanished and status.phase in WORKING)):
+        return "failed", *failure_of(job.job.metadata.name, job), ""
+    if last is not None and retry_failed and job is not None and job.gone:
+        return "retrying", last.original, last.reason, ""
+    if status.phase and status.phase in WORKING:
         return WORKING[status.phase], "", "", ""
     if job is not None and not job.gone:
         return "scheduled", "", "", ""
@@ -198,12 +205,12 @@ def _at_work(status: BackupStatus, reading: Reading, last: Record | None) -> tup
     return "pending", "", "", (condition.reason or Phase.RETRY_FAILED.value) if condition is not None else ""
 
 
-def _failure(seen: SeenJob) -> tuple[str, str]:
-    """(original reason, retry reason) as the operator records them (4.2)."""
-    if seen.failed:
+def failure_of(name: str, seen: SeenJob | None) -> tuple[str, str]:
+    """(original reason, retry reason) as the operator records them (4.2); in our words where the Job is gone (S7)."""
+    if seen is not None and seen.failed:
         condition = seen.job.status.condition("Failed")
-        return condition.reason if condition is not None else "", f"Job {seen.job.metadata.name} has failed"
-    return "JobVanished", f"Job {seen.job.metadata.name} was removed before it had finished"
+        return condition.reason if condition is not None else "", f"Job {name} has failed"
+    return "JobVanished", f"Job {name} was removed before it had finished"
 
 
 # ------------------------------------------------------------------ state -> status
@@ -284,8 +291,8 @@ def _says(status: BackupStatus, wanted: Condition) -> bool:
 
 
 def _with_past(status: BackupStatus, leaf: str, at: int) -> BackupStatus:
-    """With the conditions that must have been written before this state could be."""
-    for phase in _BEFORE[: 1 if leaf == "preparing" else 2 if leaf == "running" else 3]:
+    """With the conditions that must have been written before this state could be; a Job may fail in any working state."""
+    for phase in _BEFORE[: {"running": 2, "complete": 3}.get(leaf, 1)]:
         if status.condition(phase) is None:
             status, _ = update_condition(status, Condition(type=phase, status="True"), at)
     return status
@@ -377,9 +384,9 @@ def _job_end(seen: SeenJob) -> str:
 
 
 def _end_event(seen: SeenJob) -> Event:
-    reason, message = _failure(seen)
+    reason, message = failure_of(seen.job.metadata.name, seen)
     if not seen.failed:
-        return Event("job_vanished", seen.deleted_at or -1, uid=seen.uid, reason=reason, message=message)
+        return Event("job_vanished", -1, uid=seen.uid, reason=reason, message=message)
     condition = seen.job.status.condition("Failed")
     at = time_of(condition.last_transition_time) if condition is not None else None
     return Event("job_failed", -1 if at is None else at, uid=seen.uid, reason=reason, message=message)

@@ -1,0 +1,213 @@
+"""One Backup while it is replayed: what was seen of it last, where its machine stands, and how it got there."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fsm.adapter.lifecycle import Lifecycle
+from fsm.adapter.observation import Observation, SeenJob, time_of
+from fsm.adapter.path import Leg, path_between
+from fsm.adapter.registry import lifecycle_of
+from fsm.kernel import Machine, MachineState
+from fsm.model import Backup, Pod, text_of
+
+
+class Entry(NamedTuple):
+    """One line of a timeline: a transition that was taken."""
+
+    at: int
+    event: str
+    source: str
+    target: str
+    guards: Mapping[str, bool]
+    attempt: int
+    command: str = ""
+    inferred: bool = False
+    at_least: bool = False
+    doc: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The transition as DESIGN section 7 has it."""
+        data: dict[str, Any] = {
+            "at": text_of(self.at),
+            "event": self.event,
+            "source": self.source,
+            "target": self.target,
+            "guards": dict(self.guards),
+            "attempt": self.attempt,
+        }
+        if self.command:
+            data["command"] = self.command
+        if self.inferred:
+            data["inferred"] = True
+        if self.at_least:
+            data["atLeast"] = True
+        return data
+
+
+class Unexpected(NamedTuple):
+    """Something the machine does not allow: it was seen in `source` and then in `target`, and no path leads there."""
+
+    at: int
+    event: str
+    source: str
+    target: str
+    uid: str
+    because: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "at": text_of(self.at)}
+
+
+class Track:
+    """One Backup, by its uid. `backup` is None while only Jobs of it were seen."""
+
+    __slots__ = (
+        "backup",
+        "dropped",
+        "entries",
+        "gone_at",
+        "jobs",
+        "key",
+        "keep",
+        "lifecycle",
+        "pods",
+        "seen",
+        "since",
+        "state",
+        "uid",
+        "unexpected",
+        "version",
+    )
+
+    def __init__(self, uid: str, key: tuple[str, str], seen: int, keep: int) -> None:
+        self.uid, self.key, self.seen, self.keep = uid, key, seen, keep
+        self.backup: Backup | None = None
+        self.version = -1
+        self.gone_at: int | None = None
+        self.jobs: dict[str, SeenJob] = {}
+        self.pods: dict[str, Pod] = {}
+        self.lifecycle: Lifecycle | None = None
+        self.state: MachineState | None = None
+        self.since: dict[str, int] = {}
+        self.entries: deque[Entry] = deque(maxlen=keep)
+        self.dropped = 0
+        self.unexpected: list[Unexpected] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the lifecycle, which follows from the Backup."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "lifecycle"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.lifecycle = lifecycle_of(self.backup) if self.backup is not None else None
+
+    @property
+    def observation(self) -> Observation:
+        assert self.backup is not None
+        return Observation(self.backup, tuple(self.jobs.values()), tuple(self.pods.values()), self.gone_at)
+
+    @property
+    def finished(self) -> bool:
+        """The lifecycle has no work left, and neither has a Job of it."""
+        if self.lifecycle is None or self.state is None:
+            return False
+        over = self.lifecycle.machine.outcome(self.state.configuration) is not None
+        leaves = self.lifecycle.machine.leaves(self.state.configuration)
+        alone = len(leaves) == 1  # a stopped log backup may still truncate
+        return over and alone and all(seen.gone or seen.failed or seen.succeeded for seen in self.jobs.values())
+
+    def catch_up(self, now: int) -> tuple[Entry, ...]:
+        """Bring the machine to what is seen now; returns the transitions that were taken."""
+        if self.backup is None:
+            return ()
+        lifecycle = lifecycle_of(self.backup)
+        if lifecycle is not self.lifecycle or self.state is None:
+            self.lifecycle, self.state = lifecycle, lifecycle.machine.start()
+            born = time_of(self.backup.metadata.creation_timestamp)
+            self.since = dict.fromkeys(lifecycle.machine.leaves(self.state.configuration), now if born is None else born)
+        target = lifecycle.state_of(self.observation)
+        if target == self.state:
+            return ()
+        entries: tuple[Entry, ...] = ()
+        if not lifecycle.same(self.state, target, True):
+            entries = self._moved(lifecycle, self.state, target, now)
+        self.state = target
+        return entries
+
+    def _moved(self, lifecycle: Lifecycle, start: MachineState, target: MachineState, now: int) -> tuple[Entry, ...]:
+        machine = lifecycle.machine
+        legs = path_between(lifecycle, start, target, lifecycle.evidence_of(self.observation), now)
+        if legs is None:
+            if start.configuration != target.configuration and machine.outcome(start.configuration) is None:
+                self.unexpected.append(self._surprise(machine, start, target, now))
+            self._note_since(machine, target, now)
+            return ()
+        entries = tuple(entry for leg in legs for entry in entries_of(machine, leg))
+        for entry in entries:
+            if entry.source != entry.target:
+                self.since[entry.target] = entry.at
+        self._note_since(machine, target, now)
+        self.dropped += max(len(self.entries) + len(entries) - self.keep, 0)
+        self.entries.extend(entries)
+        return entries
+
+    def _note_since(self, machine: Machine, target: MachineState, now: int) -> None:
+        leaves = machine.leaves(target.configuration)
+        self.since = {leaf: self.since.get(leaf, now) for leaf in leaves}
+
+    def _surprise(self, machine: Machine, start: MachineState, target: MachineState, now: int) -> Unexpected:
+        source, goal = _moved_leaf(machine, start, target)
+        event = next((each.event for each in machine.transitions if each.target == goal), "")
+        uid = target.context.job or self.uid
+        because = f"the Backup went from {source} to {goal}, and no declared path leads there"
+        return Unexpected(now, event, source, goal, uid, because)
+
+
+def _moved_leaf(machine: Machine, start: MachineState, target: MachineState) -> tuple[str, str]:
+    """The first region's leaves that differ."""
+    pairs = zip(machine.leaves(start.configuration), machine.leaves(target.configuration), strict=False)
+    return next((pair for pair in pairs if pair[0] != pair[1]), (start.configuration[-1], target.configuration[-1]))
+
+
+def entries_of(machine: Machine, leg: Leg) -> list[Entry]:
+    """One line for every transition of a step: a step that moves two regions has two."""
+    step = leg.step
+    before, after = machine.leaves(step.before.configuration), machine.leaves(step.after.configuration)
+    guards = machine.guard_values(step.before, step.event)
+    found = []
+    for transition in step.transitions:
+        source = _leaf_under(machine, transition.source, before)
+        target = _leaf_under(machine, transition.target or transition.source, after)
+        found.append(
+            Entry(
+                step.event.at,
+                step.event.name,
+                source,
+                target,
+                guards,
+                step.after.context.attempt,
+                step.event.subject,
+                leg.inferred,
+                not leg.timed,
+                transition.doc,
+            )
+        )
+    return found
+
+
+def _leaf_under(machine: Machine, state_id: str, leaves: tuple[str, ...]) -> str:
+    """The one active leaf that is the state or lies inside it; the state itself where several do."""
+    inside = [leaf for leaf in leaves if state_id in _lineage(machine, leaf)]
+    return inside[0] if len(inside) == 1 else state_id
+
+
+def _lineage(machine: Machine, state_id: str | None) -> tuple[str, ...]:
+    found: tuple[str, ...] = ()
+    while state_id is not None:
+        found = (*found, state_id)
+        state_id = machine.info(state_id).parent
+    return found
