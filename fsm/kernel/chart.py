@@ -118,17 +118,29 @@ def state(
 
 
 class _Nested(NestedStateFactory):
-    """Keeps the docstring of a compound state's class body, which the library drops."""
+    """Keeps the docstring of a compound state's class body, which the library drops, and its entry and exit actions."""
 
-    def __new__(cls, classname: str, bases: tuple[type, ...], attrs: dict[str, Any], **options: Any) -> Any:
-        made = super().__new__(cls, classname, bases, attrs, **options)
-        if bases:
-            made.doc, made.outcome, made.calls = sentence(attrs.get("__doc__")), None, ()
+    def __new__(
+        cls,
+        classname: str,
+        bases: tuple[type, ...],
+        attrs: dict[str, Any],
+        *,
+        enter: Iterable[Action] = (),
+        exit: Iterable[Action] = (),  # noqa: A002  # the statechart word
+        **options: Any,
+    ) -> Any:
+        enter, exit_ = tuple(enter), tuple(exit)
+        if not bases:
+            return super().__new__(cls, classname, bases, attrs, **options)
+        calls = {"enter": _attributes(enter), "exit": _attributes(exit_)}
+        made = super().__new__(cls, classname, bases, attrs, **calls, **options)
+        made.doc, made.outcome, made.calls = sentence(attrs.get("__doc__")), None, (*enter, *exit_)
         return made
 
 
 class Compound(metaclass=_Nested):
-    """A state with exactly one active child: `class active(Compound): ...`."""
+    """A state with exactly one active child: `class active(Compound, enter=[...], exit=[...]): ...`."""
 
 
 class Parallel(metaclass=_Nested, parallel=True):
