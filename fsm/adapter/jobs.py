@@ -82,7 +82,7 @@ def job_state_of(seen: SeenJob, pods: Iterable[Pod] = ()) -> MachineState:
 
 
 def cause_of(job: Job, pods: Iterable[Pod]) -> str | None:
-    """Why the pod of a Job failed (OOMKilled, Evicted, NodeLost, DeletionByTaintManager, Error, …), where it is known."""
+    """Why the pod of a Job failed (OOMKilled, Evicted, NodeLost, Error, …), where it is known."""
     for pod in pods:
         if not owned_by(pod, job.metadata.uid):
             continue

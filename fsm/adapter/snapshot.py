@@ -291,7 +291,7 @@ def _says(status: BackupStatus, wanted: Condition) -> bool:
 
 
 def _with_past(status: BackupStatus, leaf: str, at: int) -> BackupStatus:
-    """With the conditions that must have been written before this state could be; a Job may fail in any working state."""
+    """With the conditions that must have been written before this state could be; a Job may fail before it reports."""
     for phase in _BEFORE[: {"running": 2, "complete": 3}.get(leaf, 1)]:
         if status.condition(phase) is None:
             status, _ = update_condition(status, Condition(type=phase, status="True"), at)

@@ -28,7 +28,7 @@ from fsm.rules import (
 
 
 class Case(NamedTuple):
-    """What a trap is asked about. `now` is Unix seconds, `deadlines` are seconds by name, `leaves` the active leaves."""
+    """What a trap is asked about. `now` is Unix seconds, `deadlines` are seconds by name."""
 
     machine: str
     observation: Observation
@@ -154,8 +154,8 @@ def _spec_is_right(case: Case) -> bool:
     backup = case.observation.backup
     condition = backup.status.condition(Phase.INVALID)
     message = condition.message if condition is not None else case.state.context.message
-    of_the_cluster = message.startswith(("tikv ", "only support", "not support"))
-    return validate_spec(backup) is None and not of_the_cluster
+    of_the_cluster: bool = message.startswith(("tikv ", "only support", "not support"))
+    return not of_the_cluster and validate_spec(backup) is None
 
 
 # ------------------------------------------------------------------ log
@@ -276,7 +276,7 @@ TRAPS: tuple[Trap, ...] = (
         "log",
         _stop_died,
         "the Job that should stop the log task at deletion died without a word, and it is not created again:",
-        "stop the task with `br log stop`, then delete the stop Job: the operator creates it anew and the deletion goes on",
+        "stop the task with `br log stop` and delete the stop Job: the operator makes it anew and goes on",
         ("Job status.conditions[Failed]", "status.phase", "metadata.deletionTimestamp"),
     ),
     Trap(
@@ -321,7 +321,7 @@ TRAPS: tuple[Trap, ...] = (
         "snapshot",
         _never_gone,
         "the retry waits for the failed Job to go:",
-        "find out why its pod does not go (a lost node, a finalizer); delete the pod by force once its node is surely off",
+        "find out why its pod does not go (a lost node, a finalizer); once its node is surely off, delete it by force",
         ("status.backoffRetryStatus[-1].realRetryAt", "Job metadata.deletionTimestamp"),
     ),
     Trap(

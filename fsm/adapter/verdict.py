@@ -116,7 +116,7 @@ def _terminating(seen: SeenJob, now: int, deadlines: Mapping[str, int]) -> Verdi
         f"Job {seen.job.metadata.name} is being deleted and waits for its pods",
         since + deadlines["terminating"],
         now,
-        "find out why its pod does not go (a lost node, a finalizer); delete the pod by force once its node is surely off",
+        "find out why its pod does not go (a lost node, a finalizer); once its node is surely off, delete it by force",
         ("metadata.deletionTimestamp",),
     )
 
@@ -400,13 +400,16 @@ def _command_failed(case: Case, command: str, found: str) -> Verdict:
     context = case.state.context
     why = _in_words(context.reason, context.message) if command == context.command else ""
     if found == "invalid":
-        escape = "correct the spec; the operator looks again only at a log-truncate, else delete the Backup and create it anew"
+        escape = (
+            "correct the spec; only a log-truncate is looked at again, else create the Backup anew"
+        )
         return Verdict(
             Judgement.FAILED, f"the spec was rejected for {command}{why}", escape=escape, evidence=_sub(command)
         )
     escape = {
-        LogCommand.START.value: "mend the cause, see with `br log status` whether the task exists, then delete the Backup and create it anew",
-        LogCommand.TRUNCATE.value: "mend the cause, then set spec.logTruncateUntil to another value: that runs log-truncate again",
+        LogCommand.START.value: "mend the cause, see with `br log status` if the task exists, then delete the Backup "
+        "and create it anew",
+        LogCommand.TRUNCATE.value: "mend the cause, then set another spec.logTruncateUntil: that runs it again",
     }.get(command, _RERUN)
     return Verdict(
         Judgement.FAILED, f"the program reported that {command} failed{why}", escape=escape, evidence=_sub(command)

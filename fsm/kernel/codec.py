@@ -22,7 +22,8 @@ def plain(value: Any) -> Any:
         return value.value
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if fields := _fields(type(value)):
+    kind: Any = type(value)
+    if fields := _fields(kind):
         return {name: plain(getattr(value, name)) for name in fields}
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}

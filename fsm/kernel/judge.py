@@ -92,8 +92,8 @@ def compared(
     """Send random events to the library and to the table, and compare configuration, context, effects and refusals.
 
     Three of four events are chosen among those declared for the present configuration, the ones that were tried least
-    first, so that rare corners are visited too. A walk starts anew with probability `restart`, and soon after the end of
-    the lifecycle. `event_of(rng, name, now, context)` fills an event in.
+    first, so that rare corners are visited too. A walk starts anew with probability `restart`, and soon after the
+    end of the lifecycle. `event_of(rng, name, now, context)` fills an event in.
     """
     rng = random.Random(seed)
     judge, state, now = Judge(machine), machine.start(), 0

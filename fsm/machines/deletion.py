@@ -19,8 +19,8 @@ def forget_reason(context: Any, event: Event) -> tuple[Any, tuple[()]]:
 def deleting_states() -> Any:
     """The compound `deleting` with its edges, for the body of a chart that declares how it is entered."""
 
-    class deleting(Compound):  # noqa: N801  # a state is named by its id
-        """The Backup has a deletionTimestamp: running work is ended, data is cleaned as the policy says, then it goes."""
+    class deleting(Compound):  # a state is named by its id
+        """The Backup has a deletionTimestamp: work is ended, data is cleaned as the policy says, then it goes."""
 
         stopping = state(
             "What still runs is stopped: Jobs are removed, a log task is stopped by a Job of its own.", initial=True

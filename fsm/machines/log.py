@@ -55,7 +55,7 @@ class CommandState(NamedTuple):
 class LogContext(NamedTuple):
     """What a log backup knows beside its configuration.
 
-    `command` is the current one, `job` the uid of its Job ("" while the lane is idle, or where it is unknown), `attempt`
+    `command` is the current one, `job` the uid of its Job ("" while the lane is idle or it is unknown), `attempt`
     the number of its Job (0-based; nothing retries it). `commands` holds every command that was ever begun, by name.
     `commit_ts` is where the stream starts, "" until it does. `reason` and `message` say why the lane's state was
     entered; `sync_error` is the reason of a sync that failed and is requeued.
@@ -158,10 +158,10 @@ class Log(Chart):
 
     context_type = LogContext
 
-    class alive(Parallel, initial=True):  # noqa: N801  # a state is named by its id
+    class alive(Parallel, initial=True):  # a state is named by its id
         """The Backup exists and is not being deleted."""
 
-        class stream(Compound):  # noqa: N801
+        class stream(Compound):
             """What the log backup does, as far as the Backup says."""
 
             not_started = state("log-start has not completed: there is no commitTs.", initial=True)
@@ -169,7 +169,7 @@ class Log(Chart):
             paused = state("The task holds; TiKV keeps the changes until its GC safepoint passes them.")
             stopped = state("The task is gone for good.", outcome="good")
 
-        class lane(Compound):  # noqa: N801
+        class lane(Compound):
             """The Job of the current command."""
 
             idle = state(

@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fsm.kernel import Event, action, edge, guard
-from fsm.machines.deletion import forget_reason
 from fsm.machines.effects import CreateJob, DeleteJob, RequeueAt
 from fsm.model import MINUTE, SECOND
 from fsm.rules import due, exceeds, expected_retry_at, timeout_passed
 
 
 class Policy(NamedTuple):
-    """The retry policy in force, durations in nanoseconds. None is a text that is no duration: the operator then fails
-    on every look, records no failure (`min_duration`) or never gets to its limits (`timeout`): operator-semantics S8.
+    """The retry policy in force, durations in nanoseconds.
+
+    None is a text that is no duration: the operator then fails
+    at every look, records no failure (`min_duration`) or never gets to its limits (`timeout`): operator-semantics S8.
     `timeout_text` is how the spec writes it; the operator's messages quote it."""
 
     min_duration: int | None = 300 * SECOND
@@ -27,7 +28,7 @@ class Policy(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One failure and its planned retry; `number` is 1-based, times are Unix seconds, `real` is when the retry began."""
+    """A failure and its planned retry; `number` is 1-based, times are Unix seconds, `real` is when the retry began."""
 
     number: int
     detected: int

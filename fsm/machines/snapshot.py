@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsm.kernel import Chart, Compound, compile_chart, edge, state
 from fsm.machines import retry
-from fsm.machines.deletion import declare_deletion, deleting_states
+from fsm.machines.deletion import declare_deletion, deleting_states, forget_reason
 
 
 class Snapshot(Chart):
@@ -40,7 +40,7 @@ class Snapshot(Chart):
         complete,
         "The program's Complete was seen only after its Job's failure.",
         event="completed",
-        do=retry.forget_reason,
+        do=forget_reason,
     )
     retry.declare_retries(failed, backoff_waiting, retrying, active.scheduled, exhausted, timed_out)
     edge(

@@ -18,7 +18,7 @@ class VolumeSnapshot(Chart):
 
     pending = state("Accepted; the initialize Job does not exist yet.", initial=True)
 
-    class initialize(Compound):  # noqa: N801  # a state is named by its id
+    class initialize(Compound):  # a state is named by its id
         """The initialize Job holds garbage collection and schedulers still while volumes are snapshotted."""
 
         init_scheduled = state("The initialize Job was created.", initial=True)
@@ -26,7 +26,7 @@ class VolumeSnapshot(Chart):
         initialized = state("GC and schedulers are paused: the snapshots may be taken.")
         init_failed = state("It ended too early. Nothing stops because of it: execute may still be asked for.")
 
-    class execute(Compound):  # noqa: N801
+    class execute(Compound):
         """The execute Job backs the volumes up."""
 
         scheduled = state("The execute Job was created.", initial=True)

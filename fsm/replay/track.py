@@ -70,8 +70,8 @@ class Track:
         "entries",
         "gone_at",
         "jobs",
-        "key",
         "keep",
+        "key",
         "lifecycle",
         "pods",
         "seen",
@@ -128,7 +128,9 @@ class Track:
         if lifecycle is not self.lifecycle or self.state is None:
             self.lifecycle, self.state = lifecycle, lifecycle.machine.start()
             born = time_of(self.backup.metadata.creation_timestamp)
-            self.since = dict.fromkeys(lifecycle.machine.leaves(self.state.configuration), now if born is None else born)
+            self.since = dict.fromkeys(
+                lifecycle.machine.leaves(self.state.configuration), now if born is None else born
+            )
         target = lifecycle.state_of(self.observation)
         if target == self.state:
             return ()
