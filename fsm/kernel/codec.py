@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import types
 import typing
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -35,7 +36,10 @@ def plain(value: Any) -> Any:
 def typed(kind: Any, data: Any, path: str = "") -> Any:
     """The value of type `kind` that `plain` wrote as `data`; InputError names the path that does not fit."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if kind is Any or origin is typing.Literal:
+    if kind is Any:
+        return data
+    if origin is typing.Literal:
+        _expect(data in arguments, data, f"one of {', '.join(map(str, arguments))}", path)
         return data
     if origin in (typing.Union, types.UnionType):
         return _one_of(arguments, data, path)
@@ -46,11 +50,10 @@ def typed(kind: Any, data: Any, path: str = "") -> Any:
         _expect(isinstance(data, dict), data, "an object", path)
         return {key: typed(arguments[1], each, f"{path}.{key}") for key, each in data.items()}
     if fields := _fields(kind):
-        _expect(isinstance(data, dict), data, "an object", path)
-        unknown = set(data) - set(fields)
-        _expect(not unknown, sorted(unknown), f"only {', '.join(fields)}", path)
-        return kind(**{name: typed(fields[name], each, f"{path}.{name}") for name, each in data.items()})
+        return kind(**{name: typed(fields[name], each, f"{path}.{name}") for name, each in _members(kind, data, path)})
     if isinstance(kind, type) and issubclass(kind, Enum):
+        words = [member.value for member in kind]
+        _expect(data in words, data, f"one of {', '.join(map(str, words))}", path)
         return kind(data)
     if kind is type(None):
         _expect(data is None, data, "null", path)
@@ -59,15 +62,27 @@ def typed(kind: Any, data: Any, path: str = "") -> Any:
     return data
 
 
+def _members(kind: Any, data: Any, path: str) -> Iterable[tuple[str, Any]]:
+    """The members of an object that is to become a value of this kind: none unknown, none that is needed missing."""
+    _expect(isinstance(data, dict), data, "an object", path)
+    fields = _fields(kind)
+    unknown, missing = sorted(set(data) - set(fields)), sorted(_needed(kind) - set(data))
+    _expect(not unknown, unknown, f"only {', '.join(fields)}", path)
+    _expect(not missing, sorted(data), f"{', '.join(missing)} too", path)
+    items: Iterable[tuple[str, Any]] = data.items()
+    return items
+
+
 def _one_of(kinds: tuple[Any, ...], data: Any, path: str) -> Any:
     if data is None and type(None) in kinds:
         return None
     for kind in kinds:
         try:
             return typed(kind, data, path)
-        except (InputError, ValueError):
+        except InputError:
             continue
-    raise InputError(f"{data!r} fits none of the types", expected=str(kinds), place=Place(path=path))
+    names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+    raise InputError(f"found {data!r}", expected=names, place=Place(path=path.lstrip(".")))
 
 
 def _expect(holds: bool, found: Any, expected: str, path: str) -> None:
@@ -85,3 +100,13 @@ def _fields(kind: Any) -> dict[str, Any]:
         hints = typing.get_type_hints(kind)
         return {name: hints[name] for name in kind._fields}
     return {}
+
+
+@functools.cache
+def _needed(kind: Any) -> frozenset[str]:
+    """The fields without a default."""
+    if dataclasses.is_dataclass(kind):
+        absent = dataclasses.MISSING
+        plain_fields = (each for each in dataclasses.fields(kind) if each.default is absent)
+        return frozenset(each.name for each in plain_fields if each.default_factory is absent)
+    return frozenset(kind._fields) - frozenset(kind._field_defaults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from fsm.errors import NotEnabled, UsageError
+from fsm.errors import InputError, NotEnabled, Place, UsageError
 from fsm.kernel.chart import Effects
 from fsm.kernel.codec import plain, typed
 from fsm.kernel.event import Event
@@ -66,21 +66,50 @@ def step_to_json(machine: Machine, taken: Step) -> dict[str, Any]:
     }
 
 
-def step_from_json(machine: Machine, data: dict[str, Any]) -> Step:
-    """The step that `step_to_json` wrote; UsageError where the data is of another machine."""
-    if data.get("machine") != machine.name:
-        raise UsageError(f"this step is of {data.get('machine')!r}, not of {machine.name}")
-    kinds = {kind.__name__: kind for action in machine.actions.values() for kind in action.emits}
-    effects = ({**effect} for effect in data["effects"])
+class _Written(NamedTuple):
+    """What `step_to_json` writes."""
+
+    machine: str
+    before: dict[str, Any]
+    event: Event
+    transitions: tuple[int, ...]
+    after: dict[str, Any]
+    effects: tuple[dict[str, Any], ...]
+
+
+def step_from_json(machine: Machine, data: Any) -> Step:
+    """The step that `step_to_json` wrote; UsageError where it is of another machine, InputError where it is no step."""
+    written: _Written = typed(_Written, data)
+    if written.machine != machine.name:
+        raise UsageError(f"this step is of {written.machine!r}, not of {machine.name}")
     return Step(
-        _state(machine, data["before"]),
-        typed(Event, data["event"]),
-        tuple(machine.transitions[index] for index in data["transitions"]),
-        _state(machine, data["after"]),
-        tuple(typed(kinds[effect.pop("effect")], effect) for effect in effects),
+        _state(machine, written.before, "before"),
+        written.event,
+        tuple(_transition(machine, number, i) for i, number in enumerate(written.transitions)),
+        _state(machine, written.after, "after"),
+        tuple(_effect(machine, each, f"effects[{i}]") for i, each in enumerate(written.effects)),
     )
 
 
-def _state(machine: Machine, data: dict[str, Any]) -> MachineState:
-    context = None if machine.context_type is None else typed(machine.context_type, data["context"])
-    return MachineState(machine.configuration(tuple(data["configuration"])), context)
+def _transition(machine: Machine, number: int, index: int) -> Transition:
+    if not 0 <= number < len(machine.transitions):
+        expected = f"a number from 0 to {len(machine.transitions) - 1}"
+        raise InputError(f"found {number}", expected=expected, place=Place(path=f"transitions[{index}]"))
+    return machine.transitions[number]
+
+
+def _state(machine: Machine, data: dict[str, Any], path: str) -> MachineState:
+    ids: tuple[str, ...] = typed(tuple[str, ...], data.get("configuration"), f"{path}.configuration")
+    context = data.get("context")
+    if machine.context_type is not None:
+        context = typed(machine.context_type, context, f"{path}.context")
+    return MachineState(machine.configuration(ids), context)
+
+
+def _effect(machine: Machine, data: dict[str, Any], path: str) -> Any:
+    kinds = {kind.__name__: kind for action in machine.actions.values() for kind in action.emits}
+    name, fields = data.get("effect"), {key: value for key, value in data.items() if key != "effect"}
+    if not isinstance(name, str) or name not in kinds:
+        expected = f"one of {', '.join(kinds) or 'none'}"
+        raise InputError(f"found {name!r}", expected=expected, place=Place(path=f"{path}.effect"))
+    return typed(kinds[name], fields, path)
