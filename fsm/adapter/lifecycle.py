@@ -1,23 +1,36 @@
 """How a Backup is read as the state of one machine, and written back: one `Lifecycle` a mode, in one table.
 
 `state_of` looks only at what is there now, so it does not depend on how it got there. `evidence_of` says when the facts
-behind it happened; `events_at` offers them to a machine that has to catch up (see `path`).
+behind it happened; `questions_at` asks for those that a machine could be sent next, to catch up (see `path`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 from fsm.adapter.observation import Observation, time_of
 from fsm.kernel import Event, Machine, MachineState
 from fsm.model import BackupStatus, Condition, Phase
 
-Evidence = Mapping[tuple[str, Any], Event]
+
+class Evidence(Protocol):
+    """The facts that the objects tell, looked up one by one: most are never asked for."""
+
+    def event(self, question: Question) -> Event | None:
+        """The event as the objects tell it, with `at` -1 where they give no time; None where they do not tell it."""
+
+
+class Question(NamedTuple):
+    """An event a machine could be sent next: what the evidence would call it, and what it is about."""
+
+    name: str
+    key: Any
+    subject: str = ""
 
 
 class Offer(NamedTuple):
-    """An event a machine could be sent. `known` tells that the objects say it, `timed` that they give its very time."""
+    """An event to send. `known` tells that the objects say it, `timed` that they give its very time."""
 
     event: Event
     known: bool
@@ -31,7 +44,7 @@ class Lifecycle(NamedTuple):
     state_of: Callable[[Observation], MachineState]
     status_of: Callable[[MachineState, BackupStatus, int | None], BackupStatus]
     evidence_of: Callable[[Observation], Evidence]
-    offers_at: Callable[[MachineState, MachineState, Evidence, int], Iterator[Offer]]
+    questions_at: Callable[[MachineState, MachineState], Iterator[Question]]
     same: Callable[[MachineState, MachineState, bool], bool]
 
 
@@ -46,20 +59,22 @@ def deleting_leaf(observation: Observation) -> str | None:
     return phases.get(phase, "stopping") if phase else "stopping"
 
 
-def deletion_evidence(observation: Observation) -> dict[tuple[str, Any], Event]:
-    """What the object says of its own deletion; the key of all of it is None."""
-    found: dict[tuple[str, Any], Event] = {}
-    uid = observation.backup.metadata.uid
-    requested = time_of(observation.backup.metadata.deletion_timestamp)
-    if requested is not None:
-        found["deletion_requested", None] = Event("deletion_requested", requested, uid=uid)
-    if observation.gone_at is not None:
-        found["deleted", None] = Event("deleted", -1, uid=uid)
-    for type_, name in ((Phase.CLEAN, "clean_started"), (Phase.CLEAN_FAILED, "clean_refused")):
-        condition = observation.backup.status.condition(type_)
-        if condition is not None and requested is not None:
-            found[name, None] = event_of(name, condition, uid)
-    return found
+def deletion_event(observation: Observation, name: str) -> Event | None:
+    """What the object says of its own deletion."""
+    metadata = observation.backup.metadata
+    requested = time_of(metadata.deletion_timestamp)
+    if name == "deleted":
+        return None if observation.gone_at is None else Event(name, -1, uid=metadata.uid)
+    if requested is None:
+        return None
+    if name == "deletion_requested":
+        return Event(name, requested, uid=metadata.uid)
+    condition = observation.backup.status.condition(_CLEANING[name])
+    return None if condition is None else event_of(name, condition, metadata.uid)
+
+
+_CLEANING = {"clean_started": Phase.CLEAN, "clean_refused": Phase.CLEAN_FAILED}
+DELETION_EVENTS = frozenset(("deletion_requested", "deleted", *_CLEANING))
 
 
 def event_of(name: str, condition: Condition, uid: str, subject: str = "") -> Event:
@@ -68,11 +83,14 @@ def event_of(name: str, condition: Condition, uid: str, subject: str = "") -> Ev
     return Event(name, -1 if at is None else at, subject, uid, condition.reason, condition.message)
 
 
-def offer_of(evidence: Evidence, name: str, key: Any, otherwise: Event) -> Offer:
-    """The event as the objects tell it, or `otherwise` as a guess."""
-    event = evidence.get((name, key)) or evidence.get((name, None))
+def told(evidence: Evidence, question: Question, now: int) -> Offer | None:
+    """The event as the objects tell it, None where they do not; a fact without a time is told at `now`."""
+    event = evidence.event(question)
     if event is None:
-        return Offer(otherwise, known=False, timed=False)
-    if event.at < 0:
-        return Offer(event._replace(at=otherwise.at), known=True, timed=False)
-    return Offer(event, known=True, timed=True)
+        return None
+    return Offer(event, known=True, timed=True) if event.at >= 0 else Offer(event._replace(at=now), True, False)
+
+
+def guessed(question: Question, now: int) -> Offer:
+    """The event as nobody tells it."""
+    return Offer(Event(question.name, now, question.subject), known=False, timed=False)

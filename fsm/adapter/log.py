@@ -7,16 +7,13 @@ one that is under way is still alive: the operator itself never looks (S7).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
 from fsm.adapter.lifecycle import (
-    Evidence,
+    DELETION_EVENTS,
     Lifecycle,
-    Offer,
+    Question,
     deleting_leaf,
-    deletion_evidence,
+    deletion_event,
     event_of,
-    offer_of,
 )
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
@@ -158,8 +155,8 @@ def status_of(state: MachineState, base: BackupStatus, now: int | None = None) -
     if stream != "not_started" and not (context.commit_ts or base.commit_ts):
         raise UsageError(f"a log backup that is {stream} has a commitTs; give it in the context or the previous status")
     status = base
-    for command, wanted in context.commands:
-        status = _with_command(status, context, command, wanted, at)
+    for each in context.commands:
+        status = _with_command(status, context, each.command, each.state, at)
     if context.commit_ts and status.commit_ts != context.commit_ts:
         status = status.with_(commit_ts=context.commit_ts)
     if context.sync_error:
@@ -228,56 +225,65 @@ _TOLD = {
 }
 
 
-def evidence_of(observation: Observation) -> Evidence:
-    """The events that the objects tell, by (name, command); the newest run of a command is the one that counts."""
-    backup = observation.backup
-    uid = backup.metadata.uid
-    found = deletion_evidence(observation)
-    found["wish_changed", current_command(backup)] = Event("wish_changed", -1, current_command(backup), uid)
-    for command, sub in backup.status.log_sub_command_statuses.items():
-        for condition in sub.conditions:
-            name = _TOLD.get(condition.type)
-            if name is not None:
-                event = event_of(name, condition, uid, subject=command)
+class Facts:
+    """The events that a log backup and its Jobs tell, by name and command; a command's newest run is the one told."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+        self.uid = observation.backup.metadata.uid
+
+    def event(self, question: Question) -> Event | None:
+        name, command = question.name, question.subject
+        if name in DELETION_EVENTS:
+            return deletion_event(self.observation, name)
+        if name == "wish_changed":
+            current = current_command(self.observation.backup)
+            return Event(name, -1, command, self.uid) if command == current else None
+        if name in _SYNCED:
+            condition = self.observation.backup.status.condition(_SYNCED[name])
+            synced = condition is not None and condition.reason == KERNEL_SYNC
+            return event_of(name, condition, self.uid) if condition is not None and synced else None
+        return self._told_by_job(name, command) or self._told_by_condition(name, command)
+
+    def _told_by_condition(self, name: str, command: str) -> Event | None:
+        status = self.observation.backup.status
+        sub = status.log_sub_command_statuses.get(command)
+        for condition in sub.conditions if sub is not None else ():
+            if _TOLD.get(condition.type) == name:
+                event = event_of(name, condition, self.uid, subject=command)
                 started = name == "completed" and command == LogCommand.START
-                found[name, command] = event._replace(message=backup.status.commit_ts) if started else event
-    _add_jobs(observation, found)
-    _add_task(backup.status, uid, found)
-    return found
+                return event._replace(message=status.commit_ts) if started else event
+        return None
 
-
-def _add_jobs(observation: Observation, found: dict[tuple[str, Any], Event]) -> None:
-    known = {*observation.backup.status.log_sub_command_statuses, current_command(observation.backup)}
-    for command in sorted(known):
-        seen = job_of(observation, command)
+    def _told_by_job(self, name: str, command: str) -> Event | None:
+        seen = job_of(self.observation, command)
         if seen is None:
-            continue
-        found["job_created", command] = Event("job_created", seen.created_at, command, seen.uid)
-        if seen.failed or seen.vanished:
-            name = "job_failed" if seen.failed else "job_vanished"
-            condition = seen.job.status.condition("Failed")
-            at = time_of(condition.last_transition_time) if seen.failed and condition is not None else None
-            found[name, command] = Event(name, -1 if at is None else at, command, seen.uid, *_why("failed", None, seen))
+            return None
+        if name == "job_created":
+            return Event(name, seen.created_at, command, seen.uid)
+        condition = seen.job.status.condition("Failed")
+        if name == "job_failed" and seen.failed:
+            at = time_of(condition.last_transition_time) if condition is not None else None
+            return Event(name, -1 if at is None else at, command, seen.uid, *_why("failed", None, seen))
+        if name == "job_vanished" and seen.vanished:
+            return Event(name, -1, command, seen.uid, *_why("failed", None, seen))
+        return None
 
 
-def _add_task(status: BackupStatus, uid: str, found: dict[tuple[str, Any], Event]) -> None:
-    for type_, name in ((Phase.PAUSED, "task_paused"), (Phase.RUNNING, "task_resumed")):
-        condition = status.condition(type_)
-        if condition is not None and condition.reason == KERNEL_SYNC:
-            found[name, None] = event_of(name, condition, uid)
+_SYNCED = {"task_paused": Phase.PAUSED, "task_resumed": Phase.RUNNING}
 
 
-def offers_at(state: MachineState, target: MachineState, evidence: Evidence, now: int) -> Iterator[Offer]:
+def questions_at(state: MachineState, target: MachineState) -> Iterator[Question]:
     """Every event declared here for the current command; a change of wish for every command that is known."""
     context: LogContext = state.context
     for name in LOG.enabled(state.configuration):
-        if name == "wish_changed":
-            known = dict.fromkeys((target.context.command, *(c.command for c in target.context.commands)))
-            subjects = [command for command in known if command != context.command]
-        else:
-            subjects = [context.command]
-        for subject in subjects:
-            yield offer_of(evidence, name, subject, Event(name, now, subject))
+        if name != "wish_changed":
+            yield Question(name, context.command, context.command)
+            continue
+        known = dict.fromkeys((target.context.command, *(each.command for each in target.context.commands)))
+        for command in known:
+            if command != context.command:
+                yield Question(name, command, command)
 
 
 def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
@@ -287,4 +293,4 @@ def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
     return not exactly or found.context.commands == target.context.commands
 
 
-LIFECYCLE = Lifecycle(LOG, state_of, status_of, evidence_of, offers_at, same)
+LIFECYCLE = Lifecycle(LOG, state_of, status_of, Facts, questions_at, same)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,39 +18,46 @@ class Task(StrEnum):
     PAUSED = "Paused"
 
 
-class SeenJob(NamedTuple):
-    """A Job as it was last seen. `deleted_at` is set once it was seen to be gone: the newest time that its last object
-    tells (Unix seconds), so it went then or later, and two readers agree on it."""
+@dataclass(frozen=True, slots=True)
+class SeenJob:
+    """A Job as it was last seen, and what its Backup's state can depend on, read once.
+
+    `deleted_at` is set once it was seen to be gone: the newest time that its last object tells (Unix seconds), so it
+    went then or later, and two readers agree on it. `failed` is the condition Failed with status True, whatever else is
+    said: what the operator looks at (operator-semantics 2.8). `created_at` is 0 where the object does not say.
+    """
 
     job: Job
     deleted_at: int | None = None
+    created_at: int = field(init=False, compare=False)
+    failed: bool = field(init=False, compare=False)
+    succeeded: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        status = self.job.status
+        failed = status.holds("Failed")
+        object.__setattr__(self, "created_at", time_of(self.job.metadata.creation_timestamp) or 0)
+        object.__setattr__(self, "failed", failed)
+        object.__setattr__(self, "succeeded", not failed and status.holds("Complete"))
 
     @property
     def uid(self) -> str:
         return self.job.metadata.uid
 
     @property
-    def created_at(self) -> int:
-        """Unix seconds; 0 where the object does not say."""
-        return time_of(self.job.metadata.creation_timestamp) or 0
-
-    @property
     def gone(self) -> bool:
         return self.deleted_at is not None
 
     @property
-    def failed(self) -> bool:
-        """The condition Failed is True, whatever else is said: what the operator looks at (operator-semantics 2.8)."""
-        return self.job.status.holds("Failed")
-
-    @property
-    def succeeded(self) -> bool:
-        return self.job.status.holds("Complete") and not self.failed
-
-    @property
     def vanished(self) -> bool:
         """It went before it had finished."""
-        return self.gone and not self.failed and not self.succeeded
+        return self.deleted_at is not None and not self.failed and not self.succeeded
+
+    @property
+    def standing(self) -> tuple[bool, bool, bool, bool]:
+        """All that the state of its Backup can depend on, beside its name and age."""
+        deleting = self.job.metadata.deletion_timestamp is not None
+        return self.deleted_at is not None, self.failed, self.succeeded, deleting
 
 
 class Observation(NamedTuple):
@@ -64,7 +72,8 @@ class Observation(NamedTuple):
 
     def jobs_named(self, name: str) -> list[SeenJob]:
         """The Jobs that ever had this name, oldest first: on a retry the name is used again."""
-        return sorted((seen for seen in self.jobs if seen.job.metadata.name == name), key=_age)
+        found = [seen for seen in self.jobs if seen.job.metadata.name == name]
+        return sorted(found, key=_age) if len(found) > 1 else found
 
     def newest(self, name: str) -> SeenJob | None:
         """The latest Job of that name."""

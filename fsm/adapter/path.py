@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
-from fsm.adapter.lifecycle import Evidence, Lifecycle
+from fsm.adapter.lifecycle import Evidence, Lifecycle, Offer, guessed, told
 from fsm.kernel import MachineState, Step, try_step
 
 MOST_STEPS = 12
@@ -33,13 +33,38 @@ def path_between(
 
     First a path that agrees in everything the lifecycle compares, then one that agrees in the configuration.
     """
+    if lifecycle.same(start, target, True):
+        return ()
+    direct = _direct(lifecycle, start, target, evidence, now)
+    if direct is not None:
+        return (direct,)
     for exactly in (True, False):
-        if lifecycle.same(start, target, exactly):
-            return ()
-        found = _cheapest(lifecycle, start, target, evidence, now, exactly)
+        found = (
+            ()
+            if lifecycle.same(start, target, exactly)
+            else _cheapest(lifecycle, start, target, evidence, now, exactly)
+        )
         if found is not None:
             return found
     return None
+
+
+def _direct(
+    lifecycle: Lifecycle, start: MachineState, target: MachineState, evidence: Evidence, now: int
+) -> Leg | None:
+    """The one step that a fact tells, which is nearly always all there is; the search would find the same."""
+    for question in lifecycle.questions_at(start, target):
+        offer = told(evidence, question, now)
+        if offer is not None:
+            leg = _leg(lifecycle, start, offer)
+            if leg is not None and lifecycle.same(leg.step.after, target, True):
+                return leg
+    return None
+
+
+def _leg(lifecycle: Lifecycle, state: MachineState, offer: Offer) -> Leg | None:
+    step = try_step(lifecycle.machine, state, offer.event)
+    return None if step is None else Leg(step, not offer.known, offer.timed)
 
 
 def _cheapest(
@@ -56,11 +81,11 @@ def _cheapest(
         if state in done or len(legs) == MOST_STEPS:
             continue
         done.add(state)
-        for offer in lifecycle.offers_at(state, target, evidence, now):
-            step = try_step(lifecycle.machine, state, offer.event)
-            if step is not None and step.after not in done:
+        for question in lifecycle.questions_at(state, target):
+            offer = told(evidence, question, now) or guessed(question, now)
+            leg = _leg(lifecycle, state, offer)
+            if leg is not None and leg.step.after not in done:
                 count += 1
-                leg = Leg(step, not offer.known, offer.timed)
                 price = _KNOWN if offer.known else _GUESSED
-                heapq.heappush(queue, (cost + price, count, step.after, (*legs, leg)))
+                heapq.heappush(queue, (cost + price, count, leg.step.after, (*legs, leg)))
     return None

@@ -11,13 +11,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fsm.adapter.lifecycle import (
-    Evidence,
+    DELETION_EVENTS,
     Lifecycle,
-    Offer,
+    Question,
     deleting_leaf,
-    deletion_evidence,
+    deletion_event,
     event_of,
-    offer_of,
 )
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import InputError, Place
@@ -82,7 +81,7 @@ def began_by(records: tuple[Record, ...], at: int) -> int:
 
 def records_of(written: tuple[BackoffRetryRecord, ...]) -> tuple[Record, ...]:
     """The compact records; a record without its times is an InputError (the operator panics on it, S8)."""
-    return tuple(_record(index, record) for index, record in enumerate(written))
+    return tuple([_record(index, record) for index, record in enumerate(written)]) if written else ()
 
 
 def _record(index: int, written: BackoffRetryRecord) -> Record:
@@ -158,17 +157,25 @@ def _leaf(observation: Observation, reading: Reading) -> tuple[str, str, str, st
     return _at_work(status, reading, last)
 
 
+_FINAL = {Phase.INVALID: "invalid", Phase.COMPLETE: "complete", Phase.FAILED: "aborted"}
+
+
 def _final(status: BackupStatus, reading: Reading) -> tuple[str, str, str] | None:
-    for phase, leaf in ((Phase.INVALID, "invalid"), (Phase.COMPLETE, "complete"), (Phase.FAILED, "aborted")):
-        condition = status.condition(phase)
-        if condition is not None and condition.status == "True":
-            if phase is Phase.COMPLETE:
-                return leaf, "", ""
-            if phase is Phase.FAILED and condition.reason == ALREADY_FAILED and reading.records:
-                limit = _limit(condition.message)
-                if limit is not None:
-                    return limit, reading.records[-1].original, reading.records[-1].reason
-            return leaf, condition.reason, condition.message
+    """The first final condition in the order the operator asks for them (4.1)."""
+    said: dict[Phase, Condition] = {}
+    for condition in status.conditions:
+        if condition.type in _FINAL:
+            said.setdefault(condition.type, condition)
+    for phase, leaf in _FINAL.items() if said else ():
+        found = said.get(phase)
+        if found is None or found.status != "True":
+            continue
+        if phase is Phase.COMPLETE:
+            return leaf, "", ""
+        limit = _limit(found.message) if phase is Phase.FAILED and found.reason == ALREADY_FAILED else None
+        if limit is not None and reading.records:
+            return limit, reading.records[-1].original, reading.records[-1].reason
+        return leaf, found.reason, found.message
     return None
 
 
@@ -329,28 +336,50 @@ def _newest(context: RunContext, base: BackupStatus) -> int:
 # ------------------------------------------------------------------ when it happened
 
 
-def evidence_of(observation: Observation) -> Evidence:
-    """The events that the objects tell, by (name, attempt). Conditions and the Job's times say when."""
-    backup = observation.backup
-    uid = backup.metadata.uid
-    records = records_of(backup.status.backoff_retry_status)
-    found = deletion_evidence(observation)
-    for condition in backup.status.conditions:
-        name = _told_by(condition, records)
-        if name:
-            event = event_of(name, condition, uid)
-            found[name, _attempt(name, event.at, records)] = event
-    for index, record in enumerate(records):
-        recorded = Event("failure_recorded", record.detected, uid=uid, reason=record.original, message=record.reason)
-        found["failure_recorded", index] = recorded
-        if record.real is not None and ("retry_due", index) not in found:
-            found["retry_due", index] = Event("retry_due", record.real, uid=uid)
-    for seen in observation.jobs_named(f"backup-{backup.metadata.name}"):
-        attempt = attempt_of(seen, records)
-        found["job_created", attempt] = Event("job_created", seen.created_at, uid=seen.uid)
-        if seen.failed or seen.vanished:
-            found[_job_end(seen), attempt] = _end_event(seen)
-    return found
+class Facts:
+    """The events that a Backup and its Jobs tell, by name and attempt. Conditions, records and Jobs say when."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+        self.uid = observation.backup.metadata.uid
+        self.records = records_of(observation.backup.status.backoff_retry_status)
+
+    def event(self, question: Question) -> Event | None:
+        name, attempt, _ = question
+        if name in DELETION_EVENTS:
+            return deletion_event(self.observation, name)
+        if name == "failure_recorded":
+            return self._recorded(attempt)
+        if name in ("job_created", "job_failed", "job_vanished"):
+            told = self._told_by_job(name, attempt)
+            if told is not None or name != "job_created":
+                return told
+        return self._told_by_condition(name, attempt) or (self._retried(attempt) if name == "retry_due" else None)
+
+    def _recorded(self, index: int) -> Event | None:
+        if not 0 <= index < len(self.records):
+            return None
+        record = self.records[index]
+        return Event("failure_recorded", record.detected, "", self.uid, record.original, record.reason)
+
+    def _retried(self, index: int) -> Event | None:
+        real = self.records[index].real if 0 <= index < len(self.records) else None
+        return None if real is None else Event("retry_due", real, "", self.uid)
+
+    def _told_by_job(self, name: str, attempt: int) -> Event | None:
+        for seen in reversed(self.observation.jobs_named(f"backup-{self.observation.backup.metadata.name}")):
+            if attempt_of(seen, self.records) == attempt:
+                if name == "job_created":
+                    return Event(name, seen.created_at, "", seen.uid)
+                return _end_event(seen) if name == _job_end(seen) else None
+        return None
+
+    def _told_by_condition(self, name: str, attempt: int) -> Event | None:
+        for condition in self.observation.backup.status.conditions:
+            if _told_by(condition, self.records) == name:
+                event = event_of(name, condition, self.uid)
+                return event if _attempt(name, event.at, self.records) == attempt else None
+        return None
 
 
 _TOLD = {
@@ -374,13 +403,17 @@ def _told_by(condition: Condition, records: tuple[Record, ...]) -> str | None:
 
 def _attempt(name: str, at: int, records: tuple[Record, ...]) -> int:
     """The attempt a condition's time falls in; a retry belongs to the failure recorded last before it."""
+    if not records:
+        return 0
     if name in ("retry_due", "tick"):
         return max(sum(record.detected <= at for record in records) - 1, 0)
     return began_by(records, at)
 
 
-def _job_end(seen: SeenJob) -> str:
-    return "job_failed" if seen.failed else "job_vanished"
+def _job_end(seen: SeenJob) -> str | None:
+    if seen.failed:
+        return "job_failed"
+    return "job_vanished" if seen.vanished else None
 
 
 def _end_event(seen: SeenJob) -> Event:
@@ -392,14 +425,16 @@ def _end_event(seen: SeenJob) -> Event:
     return Event("job_failed", -1 if at is None else at, uid=seen.uid, reason=reason, message=message)
 
 
-def offers_at(state: MachineState, target: MachineState, evidence: Evidence, now: int) -> Iterator[Offer]:
-    """Every event declared here, as the objects tell it for the attempt at hand or as a guess at `now`."""
+def questions_at(state: MachineState, target: MachineState) -> Iterator[Question]:
+    """Every event declared here, for the attempt at hand."""
     context: RunContext = state.context
     for name in SNAPSHOT.enabled(state.configuration):
-        next_one = name == "job_created" and "retrying" in state.configuration
-        failed_one = name in ("failure_recorded", "retry_due", "tick")
-        key = len(context.records) - (name != "failure_recorded") if failed_one else context.attempt + next_one
-        yield offer_of(evidence, name, key, Event(name, now))
+        if name == "failure_recorded":
+            yield Question(name, len(context.records))
+        elif name in ("retry_due", "tick"):
+            yield Question(name, len(context.records) - 1)
+        else:
+            yield Question(name, context.attempt + (name == "job_created" and "retrying" in state.configuration))
 
 
 def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
@@ -409,4 +444,4 @@ def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
     return not exactly or len(found.context.records) == len(target.context.records)
 
 
-LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, evidence_of, offers_at, same)
+LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, Facts, questions_at, same)

@@ -162,7 +162,7 @@ def _spec_is_right(case: Case) -> bool:
 
 
 def _current(case: Case, command: str) -> bool:
-    return command == case.state.context.command
+    return bool(command == case.state.context.command)
 
 
 def _silent_death(case: Case, command: str) -> Said | None:

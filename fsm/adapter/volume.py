@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm.adapter.lifecycle import (
-    Evidence,
+    DELETION_EVENTS,
     Lifecycle,
-    Offer,
+    Question,
     deleting_leaf,
-    deletion_evidence,
+    deletion_event,
     event_of,
-    offer_of,
 )
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.snapshot import policy_of
@@ -137,49 +136,57 @@ def _past(leaf: str) -> tuple[Phase, ...]:
 
 
 _TOLD = {
-    Phase.SCHEDULED: ("job_created", "execute_created"),
-    Phase.PREPARE: ("pod_preparing",),
-    Phase.RUNNING: ("br_started",),
-    Phase.VOLUME_BACKUP_INITIALIZED: ("initialized_reported",),
-    Phase.VOLUME_BACKUP_INITIALIZE_FAILED: ("initialize_failed",),
-    Phase.VOLUME_BACKUP_SNAPSHOTS_CREATED: ("snapshots_reported",),
-    Phase.VOLUME_BACKUP_COMPLETE: ("data_completed",),
-    Phase.VOLUME_BACKUP_FAILED: ("job_failed",),
-    Phase.COMPLETE: ("completed",),
-    Phase.FAILED: ("aborted",),
-    Phase.INVALID: ("rejected",),
+    "pod_preparing": Phase.PREPARE,
+    "br_started": Phase.RUNNING,
+    "initialized_reported": Phase.VOLUME_BACKUP_INITIALIZED,
+    "initialize_failed": Phase.VOLUME_BACKUP_INITIALIZE_FAILED,
+    "snapshots_reported": Phase.VOLUME_BACKUP_SNAPSHOTS_CREATED,
+    "data_completed": Phase.VOLUME_BACKUP_COMPLETE,
+    "job_failed": Phase.VOLUME_BACKUP_FAILED,
+    "completed": Phase.COMPLETE,
+    "aborted": Phase.FAILED,
+    "rejected": Phase.INVALID,
+    "job_created": Phase.SCHEDULED,
+    "execute_created": Phase.SCHEDULED,
 }
 
 
-def evidence_of(observation: Observation) -> Evidence:
-    """The events that the conditions and Jobs tell; the key of all of it is None, nothing runs twice here."""
-    backup = observation.backup
-    uid = backup.metadata.uid
-    found = deletion_evidence(observation)
-    for condition in backup.status.conditions:
-        for name in _TOLD.get(condition.type, ()):
-            found[name, None] = event_of(name, condition, uid)
-    for name, event in (
-        (init_job_name(backup.metadata.name), "job_created"),
-        (f"backup-{backup.metadata.name}", "execute_created"),
-    ):
-        seen = observation.newest(name)
-        if seen is not None:
-            found[event, None] = Event(event, seen.created_at, uid=seen.uid)
-            if event == "execute_created" and seen.failed and ("job_failed", None) not in found:
-                condition_ = seen.job.status.condition("Failed")
-                at = time_of(condition_.last_transition_time) if condition_ is not None else None
-                reason = condition_.reason if condition_ is not None else ""
-                found["job_failed", None] = Event("job_failed", -1 if at is None else at, uid=seen.uid, reason=reason)
-    if backup.spec.federal_volume_backup_phase == "teardown":
-        found["teardown_requested", None] = Event("teardown_requested", -1, uid=uid)
-    return found
+class Facts:
+    """The events that the conditions and Jobs tell, by name: nothing runs twice here."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+        self.uid = observation.backup.metadata.uid
+
+    def event(self, question: Question) -> Event | None:
+        name, backup = question.name, self.observation.backup
+        if name in DELETION_EVENTS:
+            return deletion_event(self.observation, name)
+        if name == "teardown_requested":
+            asked = backup.spec.federal_volume_backup_phase == "teardown"
+            return Event(name, -1, uid=self.uid) if asked else None
+        told = self._told_by_job(name)
+        condition = backup.status.condition(_TOLD[name]) if told is None and name in _TOLD else None
+        return event_of(name, condition, self.uid) if condition is not None else told
+
+    def _told_by_job(self, name: str) -> Event | None:
+        backup_name = self.observation.backup.metadata.name
+        job = init_job_name(backup_name) if name == "job_created" else f"backup-{backup_name}"
+        seen = self.observation.newest(job) if name in ("job_created", "execute_created", "job_failed") else None
+        if seen is None:
+            return None
+        if name != "job_failed":
+            return Event(name, seen.created_at, uid=seen.uid)
+        condition = seen.job.status.condition("Failed")
+        at = time_of(condition.last_transition_time) if condition is not None else None
+        reason = condition.reason if condition is not None else ""
+        return Event(name, -1 if at is None else at, uid=seen.uid, reason=reason) if seen.failed else None
 
 
-def offers_at(state: MachineState, target: MachineState, evidence: Evidence, now: int) -> Iterator[Offer]:
+def questions_at(state: MachineState, target: MachineState) -> Iterator[Question]:
     """Every event declared here."""
     for name in VOLUME_SNAPSHOT.enabled(state.configuration):
-        yield offer_of(evidence, name, None, Event(name, now))
+        yield Question(name, None)
 
 
 def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
@@ -187,4 +194,4 @@ def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
     return found.configuration == target.configuration
 
 
-LIFECYCLE = Lifecycle(VOLUME_SNAPSHOT, state_of, status_of, evidence_of, offers_at, same)
+LIFECYCLE = Lifecycle(VOLUME_SNAPSHOT, state_of, status_of, Facts, questions_at, same)

@@ -6,8 +6,10 @@ it; only the timeline depends on the order. Memory grows with the Backups that a
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from heapq import merge as merged_in_order
 from typing import Any, NamedTuple
 
@@ -67,11 +69,12 @@ class Fold:
 
     def take_all(self, stream: Iterable[tuple[int, Item] | Problem]) -> None:
         """Feed everything that `merged` yields."""
-        for each in stream:
-            if isinstance(each, Problem):
-                self.note(each)
-            else:
-                self.take(*each)
+        with _collecting_seldom():
+            for each in stream:
+                if isinstance(each, Problem):
+                    self.note(each)
+                else:
+                    self.take(*each)
 
     def note(self, problem: Problem) -> None:
         """Remember a problem of the input."""
@@ -138,8 +141,9 @@ class Fold:
         if uid not in track.jobs:
             self.owners[uid] = owner_uid
             track.pods.update(self.stray_pods.pop(uid, {}))
+        old = track.jobs.get(uid)
         track.jobs[uid] = newer
-        return track
+        return track if old is None or old.standing != newer.standing else None
 
     def _newer_job(self, item: Item, uid: str, old: SeenJob | None, new: SeenJob) -> SeenJob | None:
         """What is known of a Job after an item, None where the item says nothing new."""
@@ -260,6 +264,18 @@ class Fold:
             "cause": cause_of(job, pods),
             **verdict_json(verdict),
         }
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Let the cyclic garbage collector rest: what is read has no cycles, and scanning it over and over takes longer
+    than everything else together. The thresholds are the process's, and are put back."""
+    before = gc.get_threshold()
+    gc.set_threshold(max(200_000, before[0]), 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.path import Leg, path_between
 from fsm.adapter.registry import lifecycle_of
 from fsm.kernel import Machine, MachineState
-from fsm.model import Backup, Pod, text_of
+from fsm.model import Backup, Job, Pod, text_of
 
 
 class Entry(NamedTuple):
@@ -97,12 +97,20 @@ class Track:
         self.unexpected: list[Unexpected] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the lifecycle, which follows from the Backup."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "lifecycle"}
+        """Everything but the lifecycle, which follows from the Backup; Kubernetes objects as JSON, which is quicker."""
+        state = {name: getattr(self, name) for name in self.__slots__ if name != "lifecycle"}
+        state["backup"] = None if self.backup is None else _json(self.backup)
+        state["jobs"] = {uid: (_json(seen.job), seen.deleted_at) for uid, seen in self.jobs.items()}
+        state["pods"] = {uid: _json(pod) for uid, pod in self.pods.items()}
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        if self.backup is not None:
+            self.backup = Backup.model_validate_json(state["backup"])
+        self.jobs = {uid: SeenJob(Job.model_validate_json(text), at) for uid, (text, at) in state["jobs"].items()}
+        self.pods = {uid: Pod.model_validate_json(text) for uid, text in state["pods"].items()}
         self.lifecycle = lifecycle_of(self.backup) if self.backup is not None else None
 
     @property
@@ -116,9 +124,7 @@ class Track:
         if self.lifecycle is None or self.state is None:
             return False
         over = self.lifecycle.machine.outcome(self.state.configuration) is not None
-        leaves = self.lifecycle.machine.leaves(self.state.configuration)
-        alone = len(leaves) == 1  # a stopped log backup may still truncate
-        return over and alone and all(seen.gone or seen.failed or seen.succeeded for seen in self.jobs.values())
+        return over and all(seen.gone or seen.failed or seen.succeeded for seen in self.jobs.values())
 
     def catch_up(self, now: int) -> tuple[Entry, ...]:
         """Bring the machine to what is seen now; returns the transitions that were taken."""
@@ -131,18 +137,19 @@ class Track:
             self.since = dict.fromkeys(
                 lifecycle.machine.leaves(self.state.configuration), now if born is None else born
             )
-        target = lifecycle.state_of(self.observation)
-        if target == self.state:
-            return ()
+        observation = self.observation
+        target = lifecycle.state_of(observation)
         entries: tuple[Entry, ...] = ()
         if not lifecycle.same(self.state, target, True):
-            entries = self._moved(lifecycle, self.state, target, now)
+            entries = self._moved(lifecycle, observation, self.state, target, now)
         self.state = target
         return entries
 
-    def _moved(self, lifecycle: Lifecycle, start: MachineState, target: MachineState, now: int) -> tuple[Entry, ...]:
+    def _moved(
+        self, lifecycle: Lifecycle, observation: Observation, start: MachineState, target: MachineState, now: int
+    ) -> tuple[Entry, ...]:
         machine = lifecycle.machine
-        legs = path_between(lifecycle, start, target, lifecycle.evidence_of(self.observation), now)
+        legs = path_between(lifecycle, start, target, lifecycle.evidence_of(observation), now)
         if legs is None:
             if start.configuration != target.configuration and machine.outcome(start.configuration) is None:
                 self.unexpected.append(self._surprise(machine, start, target, now))
@@ -167,6 +174,10 @@ class Track:
         uid = target.context.job or self.uid
         because = f"the Backup went from {source} to {goal}, and no declared path leads there"
         return Unexpected(now, event, source, goal, uid, because)
+
+
+def _json(thing: Backup | Job | Pod) -> str:
+    return thing.model_dump_json(by_alias=True, exclude_unset=True)
 
 
 def _moved_leaf(machine: Machine, start: MachineState, target: MachineState) -> tuple[str, str]:
@@ -203,6 +214,8 @@ def entries_of(machine: Machine, leg: Leg) -> list[Entry]:
 
 def _leaf_under(machine: Machine, state_id: str, leaves: tuple[str, ...]) -> str:
     """The one active leaf that is the state or lies inside it; the state itself where several do."""
+    if len(leaves) == 1 or state_id in leaves:
+        return leaves[0] if len(leaves) == 1 else state_id
     inside = [leaf for leaf in leaves if state_id in _lineage(machine, leaf)]
     return inside[0] if len(inside) == 1 else state_id
 
