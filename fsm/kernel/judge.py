@@ -20,6 +20,9 @@ from fsm.kernel.event import Event
 from fsm.kernel.machine import Machine, MachineState
 from fsm.kernel.step import State
 
+WALKS_START_AT = 1_000_000
+"""Unix seconds at which every random walk starts."""
+
 
 class _Model:
     """What the library stores its state in, and what our guards and actions ride on."""
@@ -85,15 +88,16 @@ def compared(
     machine: Machine,
     events: int,
     seed: int,
-    context_of: Callable[[random.Random], Any],
+    start_of: Callable[[random.Random], MachineState],
     event_of: Callable[[random.Random, str, int, Any], Event],
     restart: float = 0.01,
 ) -> Agreement | Disagreement:
     """Send random events to the library and to the table, and compare configuration, context, effects and refusals.
 
     Three of four events are chosen among those declared for the present configuration, the ones that were tried least
-    first, so that rare corners are visited too. A walk starts anew with probability `restart`, and soon after the
-    end of the lifecycle. `event_of(rng, name, now, context)` fills an event in.
+    first, so that rare corners are visited too. A walk starts in `start_of(rng)`, which may be any state that can be,
+    and anew with probability `restart` and soon after the end of the lifecycle. `event_of(rng, name, now, context)`
+    fills an event in.
     """
     rng = random.Random(seed)
     judge, state, now = Judge(machine), machine.start(), 0
@@ -103,7 +107,7 @@ def compared(
     for number in range(events):
         over = machine.outcome(state.configuration) is not None
         if number == 0 or rng.random() < (0.2 if over else restart):
-            state, now = machine.start(context_of(rng)), 1_000_000
+            state, now = start_of(rng), WALKS_START_AT
             judge = Judge(machine, state)
         now += rng.choice((0, 0, 1, 1, 5, 60, 301, 900, 4000))
         event = event_of(rng, _chosen(rng, machine, state.configuration, tried), now, state.context)

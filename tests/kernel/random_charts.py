@@ -7,11 +7,23 @@ have run the same actions in the same order on the same data.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from fsm.errors import ChartError
-from fsm.kernel import Action, Chart, Compound, Event, Guard, Machine, Parallel, compile_chart, edge, state
+from fsm.kernel import (
+    Action,
+    Chart,
+    Compound,
+    Event,
+    Guard,
+    Machine,
+    MachineState,
+    Parallel,
+    compile_chart,
+    edge,
+    state,
+)
 
 EVENTS = ("a", "b", "c", "d")
 MODULUS = 1_000_003
@@ -132,9 +144,9 @@ def random_machines(seeds: range) -> Iterator[tuple[int, Machine]]:
             yield seed, machine
 
 
-def random_context(rng: random.Random) -> Trail:
-    """Any trail."""
-    return Trail(rng.randrange(MODULUS))
+def random_start(machine: Machine) -> Callable[[random.Random], MachineState]:
+    """A function that draws any configuration and any trail."""
+    return lambda rng: MachineState(rng.choice(machine.configurations), Trail(rng.randrange(MODULUS)))
 
 
 def random_event(rng: random.Random, name: str, now: int, context: Trail) -> Event:

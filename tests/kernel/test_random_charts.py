@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from random_charts import Trail, random_context, random_event, random_machine, random_machines
+from random_charts import Trail, random_event, random_machine, random_machines, random_start
 
 from fsm.kernel import Action, Chart, Event, Guard, Machine, compile_chart, edge, state
 from fsm.kernel.judge import Agreement, Disagreement, compared
@@ -17,7 +17,7 @@ DEFAULT, ALL = range(60), range(60, 1500)
 
 
 def _judged(seed: int, machine: Machine, events: int) -> Agreement:
-    found = compared(machine, events, seed, random_context, random_event)
+    found = compared(machine, events, seed, random_start(machine), random_event)
     assert isinstance(found, Agreement), f"random chart of seed {seed}, walk of seed {seed}: {found}"
     return found
 
@@ -64,7 +64,7 @@ def test_random_walks_take_steps_of_several_regions_at_once() -> None:
     """Else the order between regions is never compared."""
     several = 0
     for seed, machine in random_machines(DEFAULT):
-        at = machine.start(random_context(random.Random(seed)))
+        at = random_start(machine)(random.Random(seed))
         for number in range(60):
             found = machine.traced_of(at, Event("abcd"[number % 4], number))
             if found:
@@ -117,8 +117,8 @@ WRONG: dict[str, Any] = {
 def test_the_judge_notices_a_wrong_table(kind: str) -> None:
     machine = random_machine(12)
     assert machine is not None
-    assert isinstance(compared(machine, 300, 1, random_context, random_event), Agreement)
-    found = compared(_wrong(machine, WRONG[kind](machine)), 300, 1, random_context, random_event)
+    assert isinstance(compared(machine, 300, 1, random_start(machine), random_event), Agreement)
+    found = compared(_wrong(machine, WRONG[kind](machine)), 300, 1, random_start(machine), random_event)
     assert isinstance(found, Disagreement), kind
     assert found.library != found.table
 
@@ -127,7 +127,7 @@ def test_the_judge_notices_a_bare_answer_that_differs_from_the_traced_one() -> N
     machine = random_machine(12)
     assert machine is not None
     lying = dataclasses.replace(machine, next_of=lambda state, event: None)
-    found = compared(lying, 300, 1, random_context, random_event)
+    found = compared(lying, 300, 1, random_start(machine), random_event)
     assert isinstance(found, Disagreement)
     assert found.table is None
 
@@ -163,6 +163,6 @@ MUTANTS = {"two alternatives swapped": ("b", "a", Action(_count, "count")), "an 
 def test_the_judge_notices_a_table_compiled_from_a_slightly_different_chart(mutant: str) -> None:
     right = _fork("a", "b", Action(_count, "count"))
     other = _fork(*MUTANTS[mutant])
-    assert isinstance(compared(right, 100, 1, random_context, random_event), Agreement)
+    assert isinstance(compared(right, 100, 1, random_start(right), random_event), Agreement)
     wrong = dataclasses.replace(right, next_of=other.next_of, traced_of=other.traced_of)
-    assert isinstance(compared(wrong, 100, 1, random_context, random_event), Disagreement)
+    assert isinstance(compared(wrong, 100, 1, random_start(right), random_event), Disagreement)
