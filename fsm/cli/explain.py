@@ -1,0 +1,159 @@
+"""`explain`: one answer a Backup, from objects alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import click
+
+from fsm.adapter.explanation import Explanation, explanation_of
+from fsm.adapter.verdict import deadlines_with
+from fsm.cli.options import FILE, Instant, judging_options, output_option
+from fsm.cli.output import JsonObject, Output, Span
+from fsm.cli.reading import CountingFold, Findings, Reading, checked, code_of, is_finding
+from fsm.cli.replay import problem_json
+from fsm.cli.timeline import Report
+from fsm.machines import MACHINES
+from fsm.model import SECOND, format_duration, text_of
+from fsm.replay.fold import backup_entry
+
+EPILOG = """\b
+Examples:
+  kubectl get backup,jobs,pods -A -o json | backup-fsm explain -f -
+  kubectl get backup demo -o yaml | backup-fsm explain -f - -f jobs.yaml
+  backup-fsm explain -f objects.json --at 2026-11-22T02:30:00Z
+  backup-fsm explain -f objects.json --output json | jq -r '.backups[] | select(.verdict == "stuck") | .escape'
+  backup-fsm explain -f objects.json --exit-code || page-someone
+
+Give the Jobs and Pods too: a verdict that would need them says `uncertain` and names what is missing.
+"""
+
+
+class Answer(NamedTuple):
+    """A Backup's entry, and its explanation, None where the Backup itself was not given."""
+
+    entry: Mapping[str, Any]
+    explanation: Explanation | None
+
+    def to_json(self) -> dict[str, Any]:
+        more = self.explanation.to_json() if self.explanation is not None else {}
+        return {**self.entry, **more}
+
+
+@click.command("explain", epilog=EPILOG, options_metavar="-f FILE... [OPTIONS]")
+@click.option(
+    "-f", "--filename", "named", metavar="FILE...", multiple=True, type=FILE, help="What to read; - is stdin."
+)
+@click.argument("more", metavar="", nargs=-1, type=FILE)
+@output_option("text", "json")
+@click.option("--at", metavar="TIME", type=Instant(), help="The clock of the verdicts: RFC 3339.  [default: now]")
+@judging_options
+def command(
+    named: tuple[str, ...],
+    more: tuple[str, ...],
+    output: str,
+    at: int | None,
+    deadlines: tuple[tuple[str, int], ...],
+    keep_going: bool,
+    findings_matter: bool,
+) -> int:
+    """One answer a Backup: its state, since when, why, what comes next, and whether it is stuck.
+
+    FILE is what kubectl prints, in JSON or YAML, or - for stdin.
+    """
+    reading = Reading(checked((*named, *more)), keep_going=keep_going)
+    fold = reading.fold(deadlines_with(dict(deadlines)), keep=0)
+    now = _now(fold, at)
+    findings = Findings()
+    write = _text if output == "text" else _json
+    write(fold, now, findings)
+    return code_of(fold, findings, matter=findings_matter)
+
+
+def _now(fold: CountingFold, at: int | None) -> int:
+    """The time that was asked for; else the clock, unless the objects come from a clock ahead of it."""
+    return fold.clock(max(int(time.time()), fold.newest) if at is None else at)
+
+
+def _answers(fold: CountingFold, now: int, findings: Findings) -> Iterator[Answer]:
+    for track in fold.tracks():
+        verdicts = fold.verdicts(track, now)
+        entry = backup_entry(track, verdicts)
+        findings.any = findings.any or is_finding(entry)
+        explanation = None
+        if track.backup is not None and track.lifecycle is not None and track.state is not None:
+            explanation = explanation_of(track.lifecycle, track.observation, track.state, now, fold.deadlines)
+        yield Answer(entry, explanation)
+
+
+def _json(fold: CountingFold, now: int, findings: Findings) -> None:
+    answer = JsonObject(Output().raw)
+    answer.value("at", text_of(now))
+    answer.value("events", fold.events)
+    answer.array("problems", map(problem_json, fold.problems))
+    answer.array("backups", (each.to_json() for each in _answers(fold, now, findings)))
+    answer.array("jobs", findings.of(fold.jobs(now)))
+    answer.end()
+
+
+# ------------------------------------------------------------------ text
+
+
+def _text(fold: CountingFold, now: int, findings: Findings) -> None:
+    output = Output()
+    report = Page(output, now)
+    output.line(Span(f"as of {text_of(now)}", "dim"))
+    for answer in _answers(fold, now, findings):
+        report.answer(answer)
+    for entry in findings.of(fold.jobs(now)):
+        report.job(entry)
+    report.end(fold)
+
+
+class Page(Report):
+    """The report of a replay, with explanations."""
+
+    def __init__(self, output: Output, now: int) -> None:
+        super().__init__(output)
+        self.now = now
+
+    def answer(self, answer: Answer) -> None:
+        """One Backup, explained."""
+        self.backup(answer.entry)
+        if answer.explanation is not None:
+            machine = MACHINES[answer.entry["machine"]]
+            self._explanation(answer.explanation, machine.leaves(tuple(answer.entry["configuration"])))
+
+    def _explanation(self, explanation: Explanation, leaves: tuple[str, ...]) -> None:
+        for state, doc in explanation.docs:
+            if state in leaves:
+                self.field("means", f"{state}: {doc}")
+        if explanation.next is not None:
+            coming = explanation.next
+            self.field("next", f"{text_of(coming.at)} ({_distance(coming.at - self.now)}): {coming.target}")
+        for answer in explanation.why:
+            fields = ", ".join(f"{path} {_shown(value)}" for path, value in answer.fields.items())
+            said = f"{answer.guard} is {'true' if answer.value else 'false'}"
+            self.field("guard", f"{said}: {answer.doc}" + (f" Looked at: {fields}." if fields else ""))
+        self._prospects(explanation)
+
+    def _prospects(self, explanation: Explanation) -> None:
+        for number, each in enumerate(dict.fromkeys(explanation.prospects)):
+            guards = f" [{', '.join(each.guards)}]" if each.guards else ""
+            target = each.target if each.target != each.source else "stays"
+            text = f"{'●' if each.taken else '○'} {each.event}{guards} → {target}: {each.doc}"
+            self.field("on event" if number == 0 else "", text, "" if each.taken else "dim")
+        if explanation.prospects:
+            self.field("", "● would be taken as things are now, ○ would not", "dim")
+
+
+def _shown(value: Any) -> str:
+    return "is not set" if value is None else f"= {value}"
+
+
+def _distance(seconds: int) -> str:
+    """`in 1m5s`, `2h0m0s ago`."""
+    text = format_duration(abs(seconds) * SECOND)
+    return f"in {text}" if seconds > 0 else f"{text} ago" if seconds < 0 else "now"

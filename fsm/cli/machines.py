@@ -1,0 +1,102 @@
+"""`machines`: what is declared, as text or as the data that every other tool works from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fsm.cli.options import MachineName, output_option
+from fsm.cli.output import JsonObject, Output, Span
+from fsm.kernel import Machine, StateInfo, Transition
+from fsm.machines import MACHINES
+
+EPILOG = """\b
+Examples:
+  backup-fsm machines
+  backup-fsm machines snapshot
+  backup-fsm machines log --output json | jq -r '.machines[].transitions[] | [.source, .event, .target] | @tsv'
+"""
+
+
+@click.command("machines", epilog=EPILOG)
+@click.argument("name", required=False, type=MachineName())
+@output_option("text", "json")
+def command(name: str | None, output: str) -> None:
+    """Show the declared machines; with NAME, the states and transitions of one."""
+    shown = Output()
+    if output == "json":
+        answer = JsonObject(shown.raw)
+        chosen = [MACHINES[name]] if name else list(MACHINES.values())
+        answer.array("machines", map(machine_json, chosen))
+        answer.end()
+    elif name:
+        _one(shown, MACHINES[name])
+    else:
+        _all(shown)
+
+
+def machine_json(machine: Machine) -> dict[str, Any]:
+    """A machine as DESIGN section 7 has it; `target` is null where a transition does not leave its state."""
+    return {
+        "name": machine.name,
+        "doc": machine.doc,
+        "states": [_state_json(state) for state in machine.states],
+        "transitions": [_transition_json(transition) for transition in machine.transitions],
+    }
+
+
+def _state_json(state: StateInfo) -> dict[str, Any]:
+    return {
+        "id": state.id,
+        "parent": state.parent,
+        "final": state.final,
+        "outcome": state.outcome,
+        "doc": state.doc,
+    }
+
+
+def _transition_json(transition: Transition) -> dict[str, Any]:
+    return {
+        "event": transition.event,
+        "source": transition.source,
+        "target": transition.target,
+        "guards": list(transition.guards),
+        "effects": list(transition.effects),
+        "doc": transition.doc,
+    }
+
+
+# ------------------------------------------------------------------ text
+
+
+def _all(shown: Output) -> None:
+    rows = [(m.name, str(len(m.states)), str(len(m.transitions)), m.doc) for m in MACHINES.values()]
+    shown.table(("MACHINE", "STATES", "TRANSITIONS", "WHAT IT IS"), rows)
+
+
+def _one(shown: Output, machine: Machine) -> None:
+    shown.line(Span(machine.name, "title"), f"  {machine.doc}")
+    shown.title("States")
+    shown.table(("STATE", "FINAL", "MEANING"), [_state_row(machine, state) for state in machine.states])
+    shown.title("Transitions")
+    heads = ("SOURCE", "EVENT", "TARGET", "IF", "EFFECTS", "MEANING")
+    shown.table(heads, [_transition_row(transition) for transition in machine.transitions])
+
+
+def _state_row(machine: Machine, state: StateInfo) -> tuple[str, str, str]:
+    depth, parent = 0, state.parent
+    while parent is not None:
+        depth, parent = depth + 1, machine.info(parent).parent
+    return "  " * depth + state.id, state.outcome or "", state.doc
+
+
+def _transition_row(transition: Transition) -> tuple[str, ...]:
+    return (
+        transition.source,
+        transition.event,
+        transition.target or "(stays)",
+        " and ".join(transition.guards),
+        ", ".join(transition.effects),
+        transition.doc,
+    )
