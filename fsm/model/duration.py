@@ -81,7 +81,7 @@ def _fraction(digits: str, unit: int) -> int:
     value, scale = 0, 1.0
     for digit in digits:
         longer = value * 10 + int(digit)
-        if value > (_LIMIT - 1) // 10 or longer > _LIMIT:
+        if longer > _LIMIT:
             break
         value, scale = longer, scale * 10
     return int(float(value) * (float(unit) / scale))

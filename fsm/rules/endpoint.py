@@ -43,7 +43,7 @@ def _with_rest(scheme: str, rest: str) -> Endpoint | None:
         if scheme:
             return Endpoint(scheme, "")  # an opaque URL
         return None if ":" in rest.partition("/")[0] else _with_path("", "", rest)
-    if rest.startswith("//") and (scheme or not rest.startswith("///")):
+    if rest.startswith("//"):
         authority, slash, path = rest[2:].partition("/")
         host = _host_of(authority)
         return None if host is None else _with_path(scheme, host, slash + path)

@@ -21,6 +21,7 @@ READ = {
     "2026-11-21T18:00:01-08:00": 1795312801,
     "2026-11-22T2:00:01Z": 1795312801,
     "2026-11-23T02:00:01+24:00": 1795312801,
+    "2026-11-22T03:00:01+00:60": 1795312801,
     "1969-12-31T23:59:59.5Z": -1,
     "0001-01-01T00:00:00Z": -62135596800,
     "0000-02-29T00:00:00Z": -62162121600,
@@ -105,6 +106,15 @@ def outcome_of(layout: str, text: str) -> WallTime | InputError:
         return wall_time(layout, text)
     except InputError as error:
         return error
+
+
+@pytest.mark.parametrize(
+    ("fraction", "nanoseconds"),
+    [("", 0), (".5", 500_000_000), (".000000001", 1), (".123456789", 123_456_789), (",1234567899", 123_456_789)],
+)
+def test_nine_digits_of_a_fraction_count(fraction: str, nanoseconds: int) -> None:
+    time = wall_time(RFC3339, f"2026-11-22T02:00:01{fraction}-00:30")
+    assert time == (1795312801, nanoseconds, -1800)
 
 
 @given(st.integers())
