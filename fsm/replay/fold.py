@@ -49,10 +49,11 @@ class Fold:
         *,
         deadlines: Mapping[str, int] = DEADLINES,
         keep: int = KEEP,
+        recent: int = RECENT,
         listener: Listener | None = None,
         archive: Archive | None = None,
     ) -> None:
-        self.deadlines, self.keep, self.listener = deadlines, keep, listener
+        self.deadlines, self.keep, self.recent, self.listener = deadlines, keep, recent, listener
         self.archive = archive or Archive()
         self.events = 0
         self.newest = 0
@@ -203,7 +204,7 @@ class Fold:
         """A finished Backup stays a while for what comes late, then it leaves memory."""
         del self.live[track.uid]
         self.resting[track.uid] = track
-        while len(self.resting) > RECENT:
+        while len(self.resting) > self.recent:
             uid, oldest = self.resting.popitem(last=False)
             for job in oldest.jobs:
                 self.owners.pop(job, None)

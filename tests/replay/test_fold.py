@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import fsm
 from fsm.errors import UsageError
 from fsm.model import seconds_of
-from fsm.replay.fold import RECENT, Fold
+from fsm.replay.fold import Fold
 from fsm.replay.merge import merged
 from fsm.replay.reader import documents, items
 
@@ -255,11 +255,10 @@ def many(count: int) -> Iterator[str]:
 
 
 def test_a_finished_backup_leaves_memory_and_is_still_in_the_answer() -> None:
-    count = RECENT + 40
-    fold = folded(many(count))
-    assert (len(fold.live), len(fold.resting), fold.archive.size) == (0, RECENT, 40)
+    fold = folded(many(50), recent=10)
+    assert (len(fold.live), len(fold.resting), fold.archive.size) == (0, 10, 40)
     found = answer(fold)["backups"]
-    assert [each["name"] for each in found] == [f"demo-{number:06}" for number in range(count)]
+    assert [each["name"] for each in found] == [f"demo-{number:06}" for number in range(50)]
     assert {each["state"] for each in found} == {"complete"}
     assert {len(each["transitions"]) for each in found} == {10}
 
@@ -273,7 +272,7 @@ def test_a_finished_backup_comes_back_for_a_late_item() -> None:
         thing["metadata"]["deletionTimestamp"] = "2026-11-22T03:00:00Z"
 
     late = _edited(first, delete).replace('"MODIFIED"', '"DELETED"')
-    found = answer(folded([*many(RECENT + 5), late]))["backups"][0]
+    found = answer(folded([*many(9), late], recent=4))["backups"][0]
     assert (found["state"], found["attempt"], found["verdict"]) == ("gone", 1, "done")
     assert [each["event"] for each in found["transitions"][9:]] == ["completed", "deleted"]
 
@@ -281,14 +280,14 @@ def test_a_finished_backup_comes_back_for_a_late_item() -> None:
 def test_a_finished_backup_costs_at_most_200_bytes_of_memory() -> None:
     def weigh(count: int) -> int:
         tracemalloc.start()
-        fold = folded_lazily(many(count))
+        fold = folded_lazily(many(count), recent=4)
         size = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        assert fold.archive.size == count - RECENT
+        assert fold.archive.size == count - 4
         return size
 
-    small, large = weigh(RECENT + 550), weigh(RECENT + 1050)  # by then caches and tables are full
-    assert (large - small) / 500 <= 200
+    weigh(100)  # caches fill
+    assert (weigh(250) - weigh(100)) / 150 <= 200
 
 
 class _Lines(io.RawIOBase):
@@ -311,7 +310,7 @@ class _Lines(io.RawIOBase):
         return size
 
 
-def folded_lazily(lines: Iterator[str]) -> Fold:
-    fold = Fold()
+def folded_lazily(lines: Iterator[str], **options: Any) -> Fold:
+    fold = Fold(**options)
     fold.take_all(merged([items(documents(io.BufferedReader(_Lines(lines)), "stream"))]))
     return fold
