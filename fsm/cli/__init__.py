@@ -128,7 +128,9 @@ def program() -> str:
 
 
 def say(sentence: str) -> None:
-    """One sentence for the user, on stderr."""
+    """One sentence for the user, on stderr, after what was written to stdout before it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
     click.echo(f"backup-fsm: {sentence}", err=True)
 
 
@@ -156,7 +158,3 @@ def _own_fault(error: Exception) -> str:
 def _stop_writing() -> None:
     """Let what is still buffered go nowhere, so that the interpreter's own flush is silent."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-if __name__ == "__main__":
-    main()

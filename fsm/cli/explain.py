@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
 
-from fsm.adapter.explanation import Explanation, explanation_of
+from fsm.adapter.explanation import Explanation, Prospect, explanation_of
 from fsm.adapter.verdict import deadlines_with
 from fsm.cli.options import FILE, Instant, judging_options, output_option
 from fsm.cli.output import JsonObject, Output, Span
@@ -16,7 +16,7 @@ from fsm.cli.reading import CountingFold, Findings, Reading, checked, code_of, i
 from fsm.cli.replay import problem_json
 from fsm.cli.timeline import Report
 from fsm.machines import MACHINES
-from fsm.model import SECOND, format_duration, text_of
+from fsm.model import SECOND, format_duration, seconds_of, text_of
 from fsm.replay.fold import backup_entry
 
 EPILOG = """\b
@@ -50,6 +50,7 @@ class Answer(NamedTuple):
 @output_option("text", "json")
 @click.option("--at", metavar="TIME", type=Instant(), help="The clock of the verdicts: RFC 3339.  [default: now]")
 @judging_options
+@click.option("-v", "--verbose", is_flag=True, help="Show also what the guards refuse now.")
 def command(
     named: tuple[str, ...],
     more: tuple[str, ...],
@@ -58,6 +59,7 @@ def command(
     deadlines: tuple[tuple[str, int], ...],
     keep_going: bool,
     findings_matter: bool,
+    verbose: bool,
 ) -> int:
     """One answer a Backup: its state, since when, why, what comes next, and whether it is stuck.
 
@@ -67,8 +69,10 @@ def command(
     fold = reading.fold(deadlines_with(dict(deadlines)), keep=0)
     now = _now(fold, at)
     findings = Findings()
-    write = _text if output == "text" else _json
-    write(fold, now, findings)
+    if output == "json":
+        _json(fold, now, findings)
+    else:
+        _text(fold, now, findings, verbose=verbose)
     return code_of(fold, findings, matter=findings_matter)
 
 
@@ -89,7 +93,7 @@ def _answers(fold: CountingFold, now: int, findings: Findings) -> Iterator[Answe
 
 
 def _json(fold: CountingFold, now: int, findings: Findings) -> None:
-    answer = JsonObject(Output().raw)
+    answer = JsonObject(Output(data=True).raw)
     answer.value("at", text_of(now))
     answer.value("events", fold.events)
     answer.array("problems", map(problem_json, fold.problems))
@@ -101,9 +105,9 @@ def _json(fold: CountingFold, now: int, findings: Findings) -> None:
 # ------------------------------------------------------------------ text
 
 
-def _text(fold: CountingFold, now: int, findings: Findings) -> None:
+def _text(fold: CountingFold, now: int, findings: Findings, *, verbose: bool) -> None:
     output = Output()
-    report = Page(output, now)
+    report = Page(output, now, verbose=verbose)
     output.line(Span(f"as of {text_of(now)}", "dim"))
     for answer in _answers(fold, now, findings):
         report.answer(answer)
@@ -115,9 +119,14 @@ def _text(fold: CountingFold, now: int, findings: Findings) -> None:
 class Page(Report):
     """The report of a replay, with explanations."""
 
-    def __init__(self, output: Output, now: int) -> None:
+    def __init__(self, output: Output, now: int, *, verbose: bool) -> None:
         super().__init__(output)
         self.now = now
+        self.verbose = verbose
+
+    def moment(self, at: str | None) -> str | None:
+        """A time, and how far away it is."""
+        return None if at is None else f"{at} ({_distance(seconds_of(at) - self.now)})"
 
     def answer(self, answer: Answer) -> None:
         """One Backup, explained."""
@@ -132,21 +141,29 @@ class Page(Report):
                 self.field("means", f"{state}: {doc}")
         if explanation.next is not None:
             coming = explanation.next
-            self.field("next", f"{text_of(coming.at)} ({_distance(coming.at - self.now)}): {coming.target}")
+            self.field("next", f"{self.moment(text_of(coming.at))}: {coming.target}")
         for answer in explanation.why:
             fields = ", ".join(f"{path} {_shown(value)}" for path, value in answer.fields.items())
             said = f"{answer.guard} is {'true' if answer.value else 'false'}"
             self.field("guard", f"{said}: {answer.doc}" + (f" Looked at: {fields}." if fields else ""))
-        self._prospects(explanation)
+        self._prospects(list(dict.fromkeys(explanation.prospects)))
 
-    def _prospects(self, explanation: Explanation) -> None:
-        for number, each in enumerate(dict.fromkeys(explanation.prospects)):
-            guards = f" [{', '.join(each.guards)}]" if each.guards else ""
-            target = each.target if each.target != each.source else "stays"
-            text = f"{'●' if each.taken else '○'} {each.event}{guards} → {target}: {each.doc}"
-            self.field("on event" if number == 0 else "", text, "" if each.taken else "dim")
-        if explanation.prospects:
-            self.field("", "● would be taken as things are now, ○ would not", "dim")
+    def _prospects(self, prospects: Sequence[Prospect]) -> None:
+        """What each event would do now; other alternatives, which the guards refuse, only where all is asked for."""
+        moving = {each.event for each in prospects if each.taken}
+        shown = [each for each in prospects if each.taken or self.verbose]
+        for number, each in enumerate(shown):
+            self.field("on event" if number == 0 else "", _prospect_text(each), "" if each.taken else "dim")
+        refused = dict.fromkeys(each.event for each in prospects if each.event not in moving)
+        if refused and not self.verbose:
+            self.field("refused", f"{', '.join(refused)} (not now: see the guards)", "dim")
+
+
+def _prospect_text(prospect: Prospect) -> str:
+    guards = f" [{', '.join(prospect.guards)}]" if prospect.guards else ""
+    target = prospect.target if prospect.target != prospect.source else "stays"
+    refused = "" if prospect.taken else "(not now) "
+    return f"{refused}{prospect.event}{guards} → {target}: {prospect.doc}"
 
 
 def _shown(value: Any) -> str:

@@ -24,7 +24,7 @@ Examples:
 @output_option("text", "json")
 def command(name: str | None, output: str) -> None:
     """Show the declared machines; with NAME, the states and transitions of one."""
-    shown = Output()
+    shown = Output(data=output == "json")
     if output == "json":
         answer = JsonObject(shown.raw)
         chosen = [MACHINES[name]] if name else list(MACHINES.values())
@@ -76,22 +76,49 @@ def _all(shown: Output) -> None:
 
 
 def _one(shown: Output, machine: Machine) -> None:
+    """Each state with what leads out of it; as two tables where a program may read it."""
     shown.line(Span(machine.name, "title"), f"  {machine.doc}")
-    shown.title("States")
-    shown.table(("STATE", "FINAL", "MEANING"), [_state_row(machine, state) for state in machine.states])
-    shown.title("Transitions")
-    heads = ("SOURCE", "EVENT", "TARGET", "IF", "EFFECTS", "MEANING")
-    shown.table(heads, [_transition_row(transition) for transition in machine.transitions])
+    if not shown.terminal:
+        shown.title("States")
+        shown.table(("STATE", "FINAL", "MEANING"), [_state_row(machine, state) for state in machine.states])
+        shown.title("Transitions")
+        heads = ("SOURCE", "EVENT", "TARGET", "IF", "EFFECTS", "MEANING")
+        shown.table(heads, [_transition_row(transition) for transition in machine.transitions])
+        return
+    for state in machine.states:
+        _show_state(shown, machine, state)
+
+
+def _show_state(shown: Output, machine: Machine, state: StateInfo) -> None:
+    name = " › ".join([*reversed(_ancestors(machine, state)), state.id])
+    shown.line()
+    shown.paragraph(Span(name, _STYLES[state.outcome]), state.doc, MARGIN)
+    for transition in machine.transitions:
+        if transition.source == state.id:
+            _, event, target, condition, effects, doc = _transition_row(transition)
+            condition = f" if {condition}" if condition else ""
+            effects = f", {effects}" if effects else ""
+            shown.paragraph(Span(f"  {event}", "dim"), f"→ {target}{condition}{effects}: {doc}", MARGIN)
+
+
+_STYLES = {None: "title", "good": "done", "bad": "failed"}
+MARGIN = 22
+"""Where the sentences begin."""
+
+
+def _ancestors(machine: Machine, state: StateInfo) -> list[str]:
+    found = []
+    while state.parent is not None:
+        found.append(state.parent)
+        state = machine.info(state.parent)
+    return found
 
 
 def _state_row(machine: Machine, state: StateInfo) -> tuple[str, str, str]:
-    depth, parent = 0, state.parent
-    while parent is not None:
-        depth, parent = depth + 1, machine.info(parent).parent
-    return "  " * depth + state.id, state.outcome or "", state.doc
+    return "  " * len(_ancestors(machine, state)) + state.id, state.outcome or "", state.doc
 
 
-def _transition_row(transition: Transition) -> tuple[str, ...]:
+def _transition_row(transition: Transition) -> tuple[str, str, str, str, str, str]:
     return (
         transition.source,
         transition.event,

@@ -46,9 +46,12 @@ class Span(NamedTuple):
 
 
 class Output:
-    """Where a command writes. `before` is called before anything is written: a progress line must go first."""
+    """Where a command writes. `before` is called before anything is written: a progress line must go first.
 
-    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+    `data`: for programs, in UTF-8 whatever the locale says.
+    """
+
+    def __init__(self, before: Callable[[], None] = lambda: None, *, data: bool = False) -> None:
         if sys.stdout is None:
             raise UsageError("standard output is closed")
         self._stream = sys.stdout
@@ -58,7 +61,8 @@ class Output:
         self.width = max(shutil.get_terminal_size().columns, NARROWEST) if self.terminal else None
         self.live = self.terminal
         if isinstance(self._stream, TextIOWrapper):
-            self._stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for an arrow
+            # where the locale has no arrow, people see a question mark
+            self._stream.reconfigure(encoding="utf-8" if data else None, errors="replace")
 
     def raw(self, text: str) -> None:
         """Write as it is."""
@@ -109,9 +113,12 @@ class Output:
 
     def paragraph(self, label: Span, text: str, indent: int, style: str = "") -> None:
         """A label at the margin of an indented text, which is wrapped on a terminal."""
-        first, *rest = self.wrapped(text, indent)
-        self.line(label, " " * max(indent - len(label.text), 1), Span(first, style))
-        for line in rest:
+        lines = self.wrapped(text, indent)
+        if len(label.text) < indent:
+            self.line(label, " " * (indent - len(label.text)), Span(lines.pop(0), style))
+        else:
+            self.line(label)
+        for line in lines:
             self.line(" " * indent, Span(line, style))
 
     def wrapped(self, text: str, indent: int) -> list[str]:

@@ -162,7 +162,7 @@ def _text(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold:
 
 def _json(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold:
     reading = Reading(files, keep_going=wish.keep_going)
-    output = Output(before=reading.clear)
+    output = Output(before=reading.clear, data=True)
     fold = reading.fold(wish.deadlines, wish.transitions)
     now = fold.clock(wish.at)
     answer = JsonObject(output.raw)
@@ -178,7 +178,7 @@ def _json(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold:
 
 def _jsonl(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold:
     reading = Reading(files, keep_going=wish.keep_going)
-    output = Output(before=reading.clear)
+    output = Output(before=reading.clear, data=True)
     output.live = output.live or is_live(files)
     tell = _teller(output)
     reading.listener, reading.on_problem = _transition_teller(tell), _problem_teller(tell)

@@ -96,7 +96,7 @@ Examples:
 @output_option("text", "json")
 def command(output: str) -> None:
     """List the recorded stories that come with the package; `replay --story NAME` tells one."""
-    shown = Output()
+    shown = Output(data=output == "json")
     if output == "text":
         shown.table(("STORY", "WHAT HAPPENS"), [(name, story.about) for name, story in STORIES.items()])
         return

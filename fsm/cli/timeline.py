@@ -24,27 +24,35 @@ MARGIN = 16
 MOST_LISTED = 20
 FEW_GUARDS = 3
 
+NARROW = 120
+"""Below so many columns the name of a Backup is a heading."""
+
 _EVENT_WIDTH, _ROUTE_WIDTH, _LARGEST_NAME = 16, 26, 40
 
 
 class Timeline:
-    """Writes transitions as they happen. On a terminal the day stands once, in a line of its own."""
+    """Writes transitions as they happen. On a terminal the day stands in a line of its own, and so does the name where
+    there is no room for it beside the rest."""
 
     def __init__(self, output: Output, *, with_docs: bool) -> None:
         self.output = output
         self.with_docs = with_docs
         self.marks: set[str] = set()
-        self._day = ""
+        self._head = ("", "")
         self._name_width = 0
+        self._narrow = output.width is not None and output.width < NARROW
 
     def entry(self, track: Track, entry: Entry) -> None:
         """One transition: time, who, event, route, attempt, guards, marks."""
         name = "/".join(track.key)
         self._name_width = max(self._name_width, min(len(name), _LARGEST_NAME))
-        time = self._time(entry.at)
-        cells = [Span(time, "dim"), Span(name, "name"), Span(entry.event, "event"), Span(_route(entry))]
-        cells += [Span(text, style) for text, style in self._remarks(entry) if text]
-        self.output.cells(cells, (len(time), self._name_width, _EVENT_WIDTH, _ROUTE_WIDTH), len(time) + 2)
+        time = self._time(entry.at, name)
+        cells = {Span(time, "dim"): 0, Span(name, "name"): self._name_width, Span(entry.event, "event"): _EVENT_WIDTH}
+        if self._narrow:
+            del cells[Span(name, "name")]
+        cells[Span(_route(entry))] = _ROUTE_WIDTH
+        remarks = [Span(text, style) for text, style in self._remarks(entry) if text]
+        self.output.cells([*cells, *remarks], list(cells.values()), len(time) + 2)
         if self.with_docs and entry.doc:
             indent = len(time) + 2
             self.output.paragraph(Span(""), entry.doc, indent, "dim")
@@ -62,14 +70,15 @@ class Timeline:
             if mark in self.marks:
                 self.output.line(Span(f"{mark} {meaning}", "dim"))
 
-    def _time(self, at: int) -> str:
+    def _time(self, at: int, name: str) -> str:
         text = text_of(at)
         if not self.output.terminal:
             return text
         day, clock = text.removesuffix("Z").split("T")
-        if day != self._day:
-            self._day = day
-            self.output.line(Span(f"{day} (UTC)", "dim"))
+        head = (day, name if self._narrow else "")
+        if head != self._head:
+            self._head = head
+            self.output.line(Span(f"{day} (UTC)", "dim"), Span(f"  {head[1]}", "name"))
         return clock
 
     def _remarks(self, entry: Entry) -> Iterable[tuple[str, str]]:
@@ -118,7 +127,7 @@ class Report:
         self.unexpected += len(entry["unexpected"])
         self.head(entry)
         self.verdict(entry)
-        self.field("state", _state_text(entry))
+        self.field("state", self._state_text(entry))
         self.details(entry)
 
     def head(self, entry: Mapping[str, Any]) -> None:
@@ -134,7 +143,7 @@ class Report:
 
     def details(self, entry: Mapping[str, Any]) -> None:
         """What follows from the verdict, each command's, and what should not have happened."""
-        self.field("until", entry["until"])
+        self.field("until", self.moment(entry["until"]))
         self.field("way out", entry["escape"])
         self.field("needs", ", ".join(entry["needs"]))
         self.field("rests on", ", ".join(entry["evidence"]), "dim")
@@ -144,10 +153,25 @@ class Report:
         for each in entry["unexpected"]:
             self.output.paragraph(Span("  unexpected", "alarm"), f"{each['at']} {each['because']}", MARGIN, "alarm")
 
+    def moment(self, at: str | None) -> str | None:
+        """How a time is shown; here as it is."""
+        return at
+
     def field(self, label: str, text: str | None, style: str = "") -> None:
         """One labelled line, unless there is nothing to say."""
         if text:
             self.output.paragraph(Span(f"  {label}", "dim"), text, MARGIN, style)
+
+    def _state_text(self, entry: Mapping[str, Any]) -> str:
+        if entry["state"] is None:
+            return ""
+        retries = entry["retries"]
+        parts = [" · ".join(MACHINES[entry["machine"]].leaves(tuple(entry["configuration"])))]
+        if entry["since"]:
+            parts.append(f"since {self.moment(entry['since'])}")
+        parts.append(f"attempt {entry['attempt']}")
+        parts.append("no retry" if not retries else f"{retries} {'retry' if retries == 1 else 'retries'}")
+        return ", ".join(parts)
 
     def job(self, entry: Mapping[str, Any]) -> None:
         """One Job: a line, and why unless it is done."""
@@ -163,7 +187,7 @@ class Report:
         self.output.cells(cells, self._widths, MARGIN)
         if entry["verdict"] != "done":
             self.field("", entry["because"], "dim")
-            self.field("until", entry["until"])
+            self.field("until", self.moment(entry["until"]))
             self.field("way out", entry["escape"])
 
     def end(self, fold: CountingFold) -> None:
@@ -173,7 +197,8 @@ class Report:
         self.output.line()
         told = [f"{fold.events} events", _counted(self.backups, "backup"), _counted(self.jobs, "job")]
         told.append(f"{self.unexpected} unexpected" if self.unexpected else "nothing unexpected")
-        self.output.line(Span("; ".join(told), "alarm" if self.unexpected else "dim"))
+        for line in self.output.wrapped("; ".join(told), 0):
+            self.output.line(Span(line, "alarm" if self.unexpected else "dim"))
 
     def _problems(self, fold: CountingFold) -> None:
         self.output.title("Problems of the input")
@@ -187,18 +212,6 @@ class Report:
 def verdict_span(verdict: str) -> Span:
     """The word of a verdict with its sign."""
     return Span(f"{SIGNS[verdict]} {verdict}", verdict)
-
-
-def _state_text(entry: Mapping[str, Any]) -> str:
-    if entry["state"] is None:
-        return ""
-    retries = entry["retries"]
-    parts = [" · ".join(MACHINES[entry["machine"]].leaves(tuple(entry["configuration"])))]
-    if entry["since"]:
-        parts.append(f"since {entry['since']}")
-    parts.append(f"attempt {entry['attempt']}")
-    parts.append("no retry" if not retries else f"{retries} {'retry' if retries == 1 else 'retries'}")
-    return ", ".join(parts)
 
 
 def _counted(verdicts: Counter[str], noun: str) -> str:
