@@ -136,10 +136,20 @@ def state_of(observation: Observation) -> MachineState:
     return SNAPSHOT.state(leaf, context=context)
 
 
+_AFTER_A_RETRY_BEGAN = frozenset((Phase.INVALID, Phase.CLEAN, Phase.CLEAN_FAILED))
+"""Phases that can be written while a retry waits for its Job; any other means that the Job has come."""
+
+
 def _restarting(observation: Observation, reading: Reading) -> bool:
     """A retry began and the next attempt's Job is not known: the latest attempt is still the failed one."""
-    began = bool(reading.records) and reading.records[-1].real is not None
-    return began and observation.backup.status.phase == Phase.RETRY_FAILED and not reading.fresh
+    real = reading.records[-1].real if reading.records else None
+    if real is None or reading.fresh:
+        return False
+    status = observation.backup.status
+    scheduled = status.condition(Phase.SCHEDULED)
+    began = None if scheduled is None else time_of(scheduled.last_transition_time)
+    waiting = status.phase in _AFTER_A_RETRY_BEGAN and began is not None and began < real
+    return status.phase == Phase.RETRY_FAILED or waiting
 
 
 def _leaf(observation: Observation, reading: Reading) -> tuple[str, str, str, str]:
@@ -317,12 +327,12 @@ def _with_records(base: BackupStatus, records: tuple[Record, ...]) -> BackupStat
 
 def _written(record: Record, base: BackoffRetryRecord) -> BackoffRetryRecord:
     real = {} if record.real is None else {"real_retry_at": text_of(record.real)}
+    reasons = {"retry_reason": record.reason, "original_reason": record.original}
     return base.with_(
         retry_num=record.number,
         detect_failed_at=text_of(record.detected),
         expected_retry_at=text_of(record.expected),
-        retry_reason=record.reason,
-        original_reason=record.original,
+        **{name: text for name, text in reasons.items() if text != getattr(base, name)},
         **real,
     )
 

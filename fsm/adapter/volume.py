@@ -25,6 +25,7 @@ _EXECUTE = (
     (Phase.VOLUME_BACKUP_COMPLETE, "data_complete"),
     (Phase.VOLUME_BACKUP_SNAPSHOTS_CREATED, "snapshots_created"),
 )
+_EXECUTING = ("scheduled", "preparing", "running", *(leaf for _, leaf in _EXECUTE))
 _WRITTEN: dict[str, Phase] = {
     "init_scheduled": Phase.SCHEDULED,
     "init_running": Phase.RUNNING,
@@ -93,9 +94,16 @@ def _execute_leaf(observation: Observation) -> str | None:
     return "scheduled" if job is not None or scheduled else None
 
 
+_INITIALIZED_ANEW: dict[str, str] = {
+    Phase.SCHEDULED: "init_scheduled",
+    Phase.RUNNING: "init_running",
+    Phase.VOLUME_BACKUP_INITIALIZED: "initialized",
+}
+
+
 def _initialize_leaf(status: BackupStatus) -> str:
-    if status.holds(Phase.VOLUME_BACKUP_INITIALIZE_FAILED):
-        return "init_scheduled" if status.phase == Phase.SCHEDULED else "init_failed"
+    if status.holds(Phase.VOLUME_BACKUP_INITIALIZE_FAILED):  # a vanished init Job is made anew (7.2 1b)
+        return _INITIALIZED_ANEW.get(status.phase, "init_failed")
     if status.holds(Phase.VOLUME_BACKUP_INITIALIZED):
         return "initialized"
     if status.phase == Phase.RUNNING:
@@ -105,8 +113,10 @@ def _initialize_leaf(status: BackupStatus) -> str:
 
 def _job_of(observation: Observation, leaf: str) -> SeenJob | None:
     name = observation.backup.metadata.name
-    initializing = leaf == "pending" or leaf.startswith("init")
-    return observation.newest(init_job_name(name) if initializing else f"backup-{name}")
+    initialize, execute = observation.newest(init_job_name(name)), observation.newest(f"backup-{name}")
+    if leaf == "pending" or leaf.startswith("init"):
+        return initialize
+    return execute if leaf in _EXECUTING or execute is not None else initialize
 
 
 def status_of(state: MachineState, base: BackupStatus, now: int | None = None) -> BackupStatus:

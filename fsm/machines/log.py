@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fsm.kernel import Action, Chart, Compound, Event, Guard, Parallel, action, compile_chart, edge, state
+from fsm.kernel import Action, Chart, Compound, Event, Guard, Parallel, action, compile_chart, edge, guard, state
 from fsm.machines import retry
 from fsm.machines.deletion import declare_deletion, deleting_states
 from fsm.machines.effects import CreateJob
@@ -88,6 +88,12 @@ def _is(command: LogCommand) -> Guard:
     return Guard(current, f"is_{command.replace('-', '_')}")
 
 
+@guard
+def can_complete(context: LogContext, event: Event) -> bool:
+    """The lane takes a completion of the current command: it is idle, at work, or only its Job has failed."""
+    return context.state_of(context.command) not in ("scheduled", "preparing", "aborted", "invalid")
+
+
 def _was(lane: str) -> Guard:
     def recorded(context: LogContext, event: Event) -> bool:
         return context.state_of(event.subject) == lane
@@ -131,10 +137,16 @@ def begin_command(context: LogContext, event: Event) -> tuple[LogContext, tuple[
 def settle(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
     """The current command is complete; log-start reports the commitTs as the event's message."""
     starts = context.command == LogCommand.START and not context.commit_ts
-    context = context.with_state(context.command, "complete")
+    context = _reopened(context, context.command).with_state(context.command, "complete")
     return context._replace(
         job="", reason="", message="", sync_error="", commit_ts=event.message if starts else context.commit_ts
     ), ()
+
+
+@action()
+def note_rejection(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
+    """Keep why; like every write of a command, this one reopens the other."""
+    return retry.note_reason(_reopened(context, context.command), event)
 
 
 @action()
@@ -197,7 +209,7 @@ class Log(Chart):
         lane.invalid,
         "A sync found the spec invalid.",
         event="rejected",
-        do=retry.note_reason,
+        do=note_rejection,
     )
     for _lane in ("scheduled", "preparing", "running", "failed", "aborted", "invalid"):
         edge(
@@ -212,7 +224,9 @@ class Log(Chart):
     for _command, _row in COMMANDS.items():
         _current = _is(_command)
         for _from, _to in _row.moves:
-            edge(getattr(stream, _from), getattr(stream, _to), _row.doc, event="completed", when=_current)
+            edge(
+                getattr(stream, _from), getattr(stream, _to), _row.doc, event="completed", when=(_current, can_complete)
+            )
     edge(
         stream.streaming,
         stream.paused,

@@ -121,7 +121,7 @@ def next_attempt(context: RunContext, event: Event) -> tuple[RunContext, tuple[(
 @action()
 def note_reason(context: Any, event: Event) -> tuple[Any, tuple[()]]:
     """Keep why, in the words of whoever reported it."""
-    return context._replace(reason=event.reason, message=event.message), ()
+    return context._replace(reason=event.reason, message=event.message, sync_error=""), ()
 
 
 @action()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fsm.kernel import Chart, Compound, compile_chart, edge, state
 from fsm.machines import retry
-from fsm.machines.deletion import declare_deletion, deleting_states
+from fsm.machines.deletion import declare_deletion, deleting_states, forget_reason
 
 
 class VolumeSnapshot(Chart):
@@ -82,7 +82,9 @@ class VolumeSnapshot(Chart):
         "The execute Job failed, or its program reported VolumeBackupFailed.",
         do=retry.note_reason,
     )
-    teardown_requested = edge((pending, initialize, execute), teardown, "federalVolumeBackupPhase became teardown.")
+    teardown_requested = edge(
+        (pending, initialize, execute), teardown, "federalVolumeBackupPhase became teardown.", do=forget_reason
+    )
     completed = edge(teardown, complete, "Torn down: Complete was written.")
     edge(
         (pending, initialize, execute, teardown),

@@ -188,3 +188,27 @@ def test_deletion_leaves_stream_and_lane_together() -> None:
         if "alive" in configuration:
             taken = step(LOG, (configuration, LogContext()), Event("deletion_requested", 1))
             assert taken.after.configuration == ("deleting", "stopping")
+
+
+def test_a_completion_moves_the_stream_only_together_with_the_lane(command: LogCommand) -> None:
+    """A lane that is scheduled, preparing, aborted or invalid takes no completion, and so neither does the stream."""
+    for name in ("aborted", "rejected"):
+        state = _run(_begin(command), "job_created", name)
+        with pytest.raises(NotEnabled):
+            step(LOG, state, Event("completed", 9, message=TS))
+    for names in (("job_created",), ("job_created", "pod_preparing")):
+        with pytest.raises(NotEnabled):
+            step(LOG, _run(_begin(command), *names), Event("completed", 9, message=TS))
+
+
+def test_a_rejected_command_is_a_write_of_it_and_reopens_the_other() -> None:
+    """As the operator: every changed write of a pause makes a resume repeatable (operator-semantics 3.4)."""
+    context = LogContext("log-pause", commands=(CommandState("log-resume", "complete"),), commit_ts=TS)
+    for name in ("rejected", "completed"):
+        state = _run(LOG.state("streaming", "idle", context=context), name)
+        assert state.context.state_of("log-resume") == "repeatable"
+
+
+def test_a_rejection_replaces_the_reason_of_an_earlier_failed_sync() -> None:
+    context = LogContext(sync_error="a sync failed")
+    assert _run(LOG.state("not_started", "idle", context=context), "rejected").context.sync_error == ""
