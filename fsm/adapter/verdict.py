@@ -182,10 +182,11 @@ def verdicts_of(
     case = Case(
         lifecycle.machine.name, observation, state, lifecycle.machine.leaves(state.configuration), now, deadlines
     )
-    if lifecycle is log.LIFECYCLE and len(case.leaves) > 1:
-        return _log_verdicts(case)
+    commands = _command_verdicts(case) if lifecycle is log.LIFECYCLE else {}
+    if len(case.leaves) > 1:
+        return Verdicts(_of_stream_and_command(case, commands), commands)
     verdict = _done(lifecycle, case) or _trapped(case) or _final(lifecycle, case) or _run_verdict(case)
-    return Verdicts(verdict, {})
+    return Verdicts(verdict, commands)
 
 
 def _done(lifecycle: Lifecycle, case: Case) -> Verdict | None:
@@ -349,12 +350,16 @@ def _volume_verdict(case: Case) -> Verdict:
 # ------------------------------------------------------------------ log backups
 
 
-def _log_verdicts(case: Case) -> Verdicts:
-    """The worst of the stream and the current command; every other command has a verdict of its own."""
+def _command_verdicts(case: Case) -> dict[str, Verdict]:
     context = case.state.context
-    names = dict.fromkeys((*(each.command for each in context.commands), context.command))
-    commands = {command: _command_verdict(case, command) for command in sorted(names)}
-    return Verdicts(worst(commands[context.command], _stream_verdict(case)), commands)
+    names = {context.command, *(each.command for each in context.commands)}
+    return {command: _command_verdict(case, command) for command in sorted(names)}
+
+
+def _of_stream_and_command(case: Case, commands: Mapping[str, Verdict]) -> Verdict:
+    """The worst of the two; where both are done, the stream says it."""
+    stream, command = _stream_verdict(case), commands[case.state.context.command]
+    return stream if command.verdict is Judgement.DONE else worst(command, stream)
 
 
 def _stream_verdict(case: Case) -> Verdict:
@@ -400,9 +405,7 @@ def _command_failed(case: Case, command: str, found: str) -> Verdict:
     context = case.state.context
     why = _in_words(context.reason, context.message) if command == context.command else ""
     if found == "invalid":
-        escape = (
-            "correct the spec; only a log-truncate is looked at again, else create the Backup anew"
-        )
+        escape = "correct the spec; only a log-truncate is looked at again, else create the Backup anew"
         return Verdict(
             Judgement.FAILED, f"the spec was rejected for {command}{why}", escape=escape, evidence=_sub(command)
         )

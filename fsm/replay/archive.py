@@ -5,6 +5,7 @@ A finished Backup can come back: a late item, or its deletion. Then it is taken 
 
 from __future__ import annotations
 
+import json
 import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 _SCHEMA = """
 create table backup (uid text primary key, namespace text, name text, seen integer, track blob) without rowid;
 create table job (uid text primary key, owner text) without rowid;
+create table line (namespace text, name text, text text);
 """
 
 
@@ -58,3 +60,11 @@ class Archive:
         rows = self._db.execute("select track from backup order by namespace, name, seen")
         for (blob,) in rows:
             yield pickle.loads(blob)
+
+    def ordered(self, entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """JSON entries in order of their namespace and name, equal ones as they came; on disk, however many they are."""
+        self._db.execute("delete from line")
+        rows = ((entry["namespace"], entry["name"], json.dumps(entry)) for entry in entries)
+        self._db.executemany("insert into line values (?, ?, ?)", rows)
+        for (text,) in self._db.execute("select text from line order by namespace, name, rowid"):
+            yield json.loads(text)

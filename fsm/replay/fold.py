@@ -241,13 +241,15 @@ class Fold:
 
     def jobs(self, now: int) -> Iterator[dict[str, Any]]:
         """One entry a Job uid, in order of namespace, name, first seen."""
-        found = []
+        return self.archive.ordered(self._job_entries(now))
+
+    def _job_entries(self, now: int) -> Iterator[dict[str, Any]]:
         for track in self.tracks():
             pods = tuple(track.pods.values())
-            found += [self._job_entry(seen, pods, track.key[1], now) for seen in track.jobs.values()]
+            for seen in track.jobs.values():
+                yield self._job_entry(seen, pods, track.key[1], now)
         for uid, (_, seen) in self.stray_jobs.items():
-            found.append(self._job_entry(seen, tuple(self.stray_pods.get(uid, {}).values()), None, now))
-        yield from sorted(found, key=lambda entry: (entry["namespace"], entry["name"]))
+            yield self._job_entry(seen, tuple(self.stray_pods.get(uid, {}).values()), None, now)
 
     def _job_entry(self, seen: SeenJob, pods: tuple[Pod, ...], backup: str | None, now: int) -> dict[str, Any]:
         job = seen.job
