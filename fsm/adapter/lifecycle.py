@@ -37,8 +37,17 @@ class Offer(NamedTuple):
     timed: bool
 
 
+def as_it_was(start: MachineState, target: MachineState) -> MachineState:
+    """Nothing of a state is a wish."""
+    return start
+
+
 class Lifecycle(NamedTuple):
-    """The functions of one mode. `same(found, target, exactly)` compares two states of its machine."""
+    """The functions of one mode.
+
+    `same(found, target, exactly)` compares two states of its machine. `wished_as(start, target)` is a state with what
+    the spec asks for now, which another state knows: the operator reads the policy anew on every look (5.1).
+    """
 
     machine: Machine
     state_of: Callable[[Observation], MachineState]
@@ -46,6 +55,7 @@ class Lifecycle(NamedTuple):
     evidence_of: Callable[[Observation], Evidence]
     questions_at: Callable[[MachineState, MachineState], Iterator[Question]]
     same: Callable[[MachineState, MachineState, bool], bool]
+    wished_as: Callable[[MachineState, MachineState], MachineState] = as_it_was
 
 
 def deleting_leaf(observation: Observation) -> str | None:

@@ -7,6 +7,7 @@ one that is under way is still alive: the operator itself never looks (S7).
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from fsm.adapter.lifecycle import (
     DELETION_EVENTS,
     Lifecycle,
@@ -287,8 +288,12 @@ def questions_at(state: MachineState, target: MachineState) -> Iterator[Question
 
 
 def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
-    """Same configuration and current command; exactly: every other command too."""
-    if found.configuration != target.configuration or found.context.command != target.context.command:
+    """Same configuration and current command; exactly: every other command too. What is deleted has no wish."""
+    if found.configuration != target.configuration:
+        return False
+    if "deleting" in target.configuration:
+        return True
+    if found.context.command != target.context.command:
         return False
     return not exactly or found.context.commands == target.context.commands
 

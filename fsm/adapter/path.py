@@ -35,6 +35,7 @@ def path_between(
     """
     if lifecycle.same(start, target, True):
         return ()
+    start = lifecycle.wished_as(start, target)
     direct = _direct(lifecycle, start, target, evidence, now)
     if direct is not None:
         return (direct,)

@@ -454,4 +454,11 @@ def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
     return not exactly or len(found.context.records) == len(target.context.records)
 
 
-LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, Facts, questions_at, same)
+def wished_as(start: MachineState, target: MachineState) -> MachineState:
+    """With the policy in force now; without it a retry that was due would not be believed."""
+    if start.context.policy == target.context.policy:
+        return start
+    return start._replace(context=start.context._replace(policy=target.context.policy))
+
+
+LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, Facts, questions_at, same, wished_as)
