@@ -77,7 +77,7 @@ def _all(shown: Output) -> None:
 
 def _one(shown: Output, machine: Machine) -> None:
     """Each state with what leads out of it; as two tables where a program may read it."""
-    shown.line(Span(machine.name, "title"), f"  {machine.doc}")
+    shown.paragraph(Span(machine.name, "title"), machine.doc, MARGIN)
     if not shown.terminal:
         shown.title("States")
         shown.table(("STATE", "FINAL", "MEANING"), [_state_row(machine, state) for state in machine.states])

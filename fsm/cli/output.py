@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import TextIOWrapper
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import click
@@ -92,27 +93,36 @@ class Output:
         rule = "─" * (self.width or 100)
         self.line()
         self.line(Span(rule, "dim"))
-        self.line(Span(name, "title"), f"  {about}")
+        self.paragraph(Span(name, "title"), about, len(name) + 2)
 
     def cells(self, cells: Sequence[Span], widths: Sequence[int], indent: int) -> None:
         """Cells side by side, padded to `widths`; those that do not fit go on below, indented."""
-        for row in self._rows(list(cells), widths, indent):
+        padded = list(zip(cells, [*widths, *repeat(0, len(cells))], strict=False))
+        for row in self._rows(padded, min(indent, self._room // 4)):
             self.line(*row)
 
-    def _rows(self, cells: list[Span], widths: Sequence[int], indent: int) -> Iterator[list[Span]]:
+    def _rows(self, cells: Iterable[tuple[Span, int]], indent: int) -> Iterator[list[Span]]:
         row: list[Span] = []
-        used = 0
-        for number, cell in enumerate(cells):
-            if self.width is not None and used > indent and used + len(cell.text) > self.width:
-                yield row
-                row, used = [Span(" " * indent)], indent
-            width = max(len(cell.text), widths[number] if number < len(widths) else 0) + 2
-            row += [cell, Span(" " * (width - len(cell.text)))]
-            used += width
+        begin = used = 0
+        for (text, style), width in cells:
+            for part in self.wrapped(text, indent) if len(text) > self._room - indent else [text]:
+                if used > begin and used + len(part) > self._room:
+                    yield row
+                    row, begin, used = [Span(" " * indent)], indent, indent
+                gap = max(width - len(part), 0) + 2
+                row += [Span(part, style), Span(" " * gap)]
+                used += len(part) + gap
         yield row
+
+    @property
+    def _room(self) -> int:
+        """How long a line may be."""
+        return sys.maxsize if self.width is None else self.width
 
     def paragraph(self, label: Span, text: str, indent: int, style: str = "") -> None:
         """A label at the margin of an indented text, which is wrapped on a terminal."""
+        if self.width is not None:
+            indent = min(indent, self.width // 2 - 4)
         lines = self.wrapped(text, indent)
         if len(label.text) < indent:
             self.line(label, " " * (indent - len(label.text)), Span(lines.pop(0), style))
@@ -152,7 +162,13 @@ class Output:
         for row in rows:
             table.add_row(*(Text(text) for text in row))
         self._before()
-        Console(file=self._stream, width=self.width, no_color=not self.colour, highlight=False).print(table)
+        console = Console(
+            file=self._stream,
+            width=self.width,
+            color_system="standard" if self.colour else None,  # None: not even bold
+            force_terminal=True,
+        )
+        console.print(table)
 
     def _shown(self, each: Span | str) -> str:
         span = Span(each) if isinstance(each, str) else each

@@ -68,7 +68,7 @@ class Timeline:
         """What the marks mean that were used."""
         for mark, meaning in _MARKS.items():
             if mark in self.marks:
-                self.output.line(Span(f"{mark} {meaning}", "dim"))
+                self.output.paragraph(Span(mark, "dim"), meaning, len(mark) + 1, "dim")
 
     def _time(self, at: int, name: str) -> str:
         text = text_of(at)
