@@ -108,7 +108,8 @@ class _Drawing:
     def _cluster(self, state: StateInfo, indent: str) -> Iterator[str]:
         style = "rounded,filled,dashed" if self._is_region(state) else "rounded,filled"
         border = self._ink(palette.BORDER, travelled=self._visited(state.id), colour=palette.BORDER)
-        ink = self._ink(palette.MUTED, travelled=self._visited(state.id), colour=palette.MUTED)
+        faded = self.highlight is not None and not self._visited(state.id)
+        ink = (palette.LIGHT if faded else palette.MUTED).light
         yield f"{indent}subgraph {quoted('cluster_' + state.id)} {{"
         yield (
             f"{indent}  graph [id={_id(state)} label=<<b>{html(state.id)}</b>> labeljust=l labelloc=t "
@@ -163,7 +164,9 @@ class _Drawing:
 
     def _anchor(self, parent: str | None) -> str:
         """Where the edges start that lead from a compound, whichever of its states is active, into its own inside."""
-        colour = f"fillcolor={_q(palette.PAPER.light)} color={_q(palette.MUTED.light)}"
+        numbers = [number for arrow in self.picture.arrows if arrow.source == parent for number in arrow.numbers]
+        ink = self._ink(palette.MUTED, travelled=self._times(numbers) > 0, colour=palette.PATH)
+        colour = f"fillcolor={_q(palette.PAPER.light)} color={_q(ink)}"
         return (
             f'{self._helper("any", parent)} [{_DOT} label="" tooltip={tooltip(f"from any state in {parent}")} {colour}]'
         )
@@ -310,8 +313,11 @@ class _Drawing:
             return self._helper("any", arrow.source), ""
         if self.machine.info(arrow.source).kind == "atomic":
             return quoted(arrow.source), ""
-        leaf = self.picture.entered(arrow.source) if self._folds(arrow) else self.picture.below(arrow.source)[-1]
-        return quoted(leaf), f"ltail={quoted('cluster_' + arrow.source)} "
+        leaves = list(self.picture.below(arrow.source))
+        leaves.sort(key=lambda leaf: leaf == self.picture.entered(arrow.source) if self._folds(arrow) else 0)
+        taken = {other.source for other in self.picture.arrows if other.target == arrow.target}
+        free = [leaf for leaf in leaves if leaf not in taken] or leaves  # else two labels would stand on each other
+        return quoted(free[-1]), f"ltail={quoted('cluster_' + arrow.source)} "
 
     def _into(self, source: str | None, target: str) -> tuple[str, str]:
         """The node an edge ends at, and the clipping at its compound's border."""

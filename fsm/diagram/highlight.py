@@ -181,15 +181,15 @@ def _declared(machine: Machine, record: Any, place: Place) -> Transition:
             raise InputError(f"{machine.name} has no state {record[end]!r}", expected=EXPECTED, place=place)
     given = record.get("guards")
     guards = given if isinstance(given, dict) else {}
-    for transition in machine.transitions:
-        if transition.event == record["event"] and _fits(machine, transition, record, guards):
-            return transition
+    fitting = [each for each in machine.transitions if _fits(machine, each, record, guards)]
+    if fitting:  # the innermost one wins, and of its alternatives the first, as in a step
+        return max(fitting, key=lambda each: len(lineage(machine, each.source)))
     told = f"{record['source']} --{record['event']}--> {record['target']}"
     raise InputError(f"{machine.name} has no transition {told}", expected="a trace of this machine", place=place)
 
 
 def _fits(machine: Machine, transition: Transition, record: Mapping[str, Any], guards: Mapping[str, Any]) -> bool:
-    if transition.source not in lineage(machine, record["source"]):
+    if transition.event != record["event"] or transition.source not in lineage(machine, record["source"]):
         return False
     if transition.target is None:
         ends = record["source"] == record["target"]

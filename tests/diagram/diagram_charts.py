@@ -85,6 +85,35 @@ class Tiny(Chart):
 TINY = compile_chart(Tiny)
 
 
+class Corner(Chart):
+    """The corners of drawing: ways into one's own compound, too few for a fan, the same event inside and outside."""
+
+    here = state("Here.", initial=True)
+    there = state("There.")
+
+    class box(Compound):
+        """A box."""
+
+        low = state("Low.", initial=True)
+        middle = state("In between.")
+        high = state("High.")
+
+    out = state("Out.")
+
+    lift = edge((box.low, box.middle, box.high), box.high, "To the top, from everywhere inside.")
+    rise = edge(box.low, box.middle, "A bit.")
+    throw = edge((here, there, box, box.low, box.middle, out), box.high, "Into the box, or up in it.")
+    leave = edge(box.low, out, "Out at the bottom.") | edge(box, out, "Out from anywhere.")
+    move = edge(here, there, "Over there.")
+    pair = edge((here, there), out, "Only two.")
+    back = edge(out, box, "Into the box.")
+    again = edge(box, box, "The box once more.")
+    knock = edge(box, None, "Somebody knocks at the box.", do=knock)
+
+
+CORNER = compile_chart(Corner)
+
+
 def renamed(machine: Machine, name: Callable[[str], str]) -> Machine:
     """The machine with every id, event, guard, effect and sentence put through `name`."""
 

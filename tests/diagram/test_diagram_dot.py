@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from diagram_charts import TINY, nasty, renamed, strange_machines
+from diagram_charts import CORNER, TINY, nasty, renamed, strange_machines
 from diagram_reading import DrawnEdge, Graph, graph_of, leaves
 from hypothesis import given, settings
 from statemachine.contrib.diagram.extract import extract
@@ -18,7 +18,7 @@ from fsm.diagram.text import identifier
 from fsm.kernel import Machine
 from fsm.machines import MACHINES
 
-ALL = [*MACHINES.values(), TINY]
+ALL = [*MACHINES.values(), TINY, CORNER]
 SVG = "{http://www.w3.org/2000/svg}"
 each_machine = pytest.mark.parametrize("machine", ALL, ids=lambda machine: machine.name)
 
@@ -86,6 +86,24 @@ def ends(machine: Machine, graph: Graph, edge: DrawnEdge, target: str) -> bool:
 
 
 @each_machine
+def test_no_edge_is_clipped_at_a_compound_that_holds_both_its_ends(machine: Machine) -> None:
+    graph = graph_of(dot_of(machine))
+    held = [
+        edge
+        for edge in graph.edges
+        for clip in (edge.ltail, edge.lhead)
+        if clip and {edge.tail, edge.head} <= graph.inside[clip]
+    ]
+    assert held == []
+
+
+@each_machine
+def test_no_two_labelled_edges_have_the_same_ends_where_their_labels_would_meet(machine: Machine) -> None:
+    ends = [(edge.tail, edge.head) for edge in graph_of(dot_of(machine)).edges if edge.numbers]
+    assert len(ends) == len(set(ends))
+
+
+@each_machine
 def test_states_and_transitions_are_those_that_the_library_extracts(machine: Machine) -> None:
     found = extract(machine.chart)
 
@@ -120,6 +138,23 @@ def test_what_leaves_final_states_too_is_drawn_with_connectors() -> None:
     assert {stem.source for stem in lettered[0].stems} == {"idle", "work", "both", "done", "broken"}
 
 
+def test_ways_into_ones_own_compound_are_neither_lifted_to_it_nor_in_a_fan() -> None:
+    picture = picture_of(CORNER)
+    ends = {(arrow.source, arrow.target, row.transition.event) for arrow in picture.arrows for row in arrow.rows}
+    assert {("low", "high", "lift"), ("high", "high", "lift"), ("box", "high", "throw")} <= ends
+    assert [{stem.source for stem in fan.stems} for fan in picture.fans] == [{"here", "there", "out"}]
+
+
+def test_two_sources_make_no_fan() -> None:
+    ends = {(arrow.source, arrow.target) for arrow in picture_of(CORNER).arrows}
+    assert {("here", "out"), ("there", "out")} <= ends
+
+
+def test_states_whose_names_differ_only_in_what_cannot_be_shown_are_two_nodes() -> None:
+    graph = graph_of(dot_of(renamed(CORNER, lambda text: {"low": "a\x00", "high": "a\x01"}.get(text, text))))
+    assert {"state-a.0.", "state-a.1."} <= set(graph.ids.values())
+
+
 def test_loops_are_the_ways_back_and_not_the_jumps_into_a_compound() -> None:
     loops = {(arrow.source, arrow.target) for arrow in picture_of(TINY).arrows if arrow.loop}
     assert loops == {
@@ -135,6 +170,7 @@ def test_the_unguarded_last_alternative_says_else() -> None:
     rows = {str(row.transition): row for arrow in picture_of(TINY).arrows for row in arrow.rows}
     assert rows["second --finish--> idle"].otherwise
     assert not rows["idle --start--> first"].otherwise
+    assert not rows["second --finish [late]--> broken"].otherwise
     assert "[else]" in dot_of(TINY)
 
 
@@ -146,7 +182,7 @@ def test_final_states_have_two_borders_a_colour_and_a_mark() -> None:
     assert ("✓" in nodes["done"]["label"], "✗" in nodes["broken"]["label"]) == (True, True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(strange_machines())
 def test_no_name_breaks_the_picture_or_loses_a_transition(machine: Machine) -> None:
     graph = graph_of(dot_of(machine))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from diagram_charts import TINY
+from diagram_charts import CORNER, TINY
 from diagram_reading import graph_of
 
 from fsm.diagram import Highlight, Visit, dot_of, highlight_from_json, highlight_from_text, highlight_of, mermaid_of
@@ -104,6 +104,11 @@ def test_guards_that_are_told_choose_among_alternatives() -> None:
     assert number(late=True) == "second --finish [late]--> broken"
     with pytest.raises(InputError, match="no transition second --finish--> broken"):
         number(late=False)
+
+
+def test_the_innermost_transition_is_the_one_that_was_taken() -> None:
+    path = highlight_from_json(CORNER, [{"event": "leave", "source": "low", "target": "out"}])
+    assert [str(CORNER.transitions[number]) for number in path.transitions] == ["low --leave--> out"]
 
 
 def test_a_replay_with_a_configuration_ends_there() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from diagram_charts import TINY
+from diagram_charts import CORNER, TINY
 
 from fsm.diagram import FORMATS, Visit, dot_of, png_of, svg_of
 from fsm.diagram.highlight import Highlight
@@ -21,7 +21,7 @@ from fsm.kernel import Machine
 from fsm.machines import MACHINES
 
 SVG = "{http://www.w3.org/2000/svg}"
-each_machine = pytest.mark.parametrize("machine", [*MACHINES.values(), TINY], ids=lambda machine: machine.name)
+each_machine = pytest.mark.parametrize("machine", [*MACHINES.values(), TINY, CORNER], ids=lambda machine: machine.name)
 
 
 @each_machine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from diagram_charts import TINY, strange_machines
+from diagram_charts import CORNER, TINY, strange_machines
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
@@ -15,11 +15,11 @@ from fsm.diagram.text import identifier, shown
 from fsm.kernel import Machine
 from fsm.machines import MACHINES
 
-each_machine = pytest.mark.parametrize("machine", [*MACHINES.values(), TINY], ids=lambda machine: machine.name)
+each_machine = pytest.mark.parametrize("machine", [*MACHINES.values(), TINY, CORNER], ids=lambda machine: machine.name)
 
 NAME = r"[A-Za-z0-9_]+"
 WORDS = r"(?:[\w ,./()!?+*@=|'\-\[\]·×…✓✗]|#\d+;|<br/>)*"
-"""What may stand in our labels; mermaid 11 was given every character from 1 to 0x2ff and read these."""
+"""What may stand in our labels. Mermaid 11.17 showed every character from 1 to 0x17f, so written, as what it is."""
 LINES = [
     r"stateDiagram-v2",
     r"direction LR",
@@ -53,6 +53,17 @@ def test_mermaid_has_every_state_and_every_transition(machine: Machine) -> None:
     assert read(text) == set(range(len(machine.transitions)))
     for state in machine.states:
         assert len(re.findall(rf" as s_{state.id}(?: {{)?$", text, re.MULTILINE)) == 1
+
+
+def test_mermaid_never_draws_an_edge_between_a_compound_and_its_own_inside() -> None:
+    text = mermaid_of(CORNER)
+    assert not re.search(r"(?<!any_)s_box --> s_(low|high|box)|s_(low|high) --> s_box", text)
+    assert "any_s_box --> s_high: throw" in text
+    assert "any_s_box --> any_s_box: knock" in text
+
+
+def test_a_transition_that_leaves_nothing_stays_in_the_table() -> None:
+    assert re.search(r"\| knock \| \[box\]\(#state-box\) \| stays \|", markdown_of(CORNER))
 
 
 @each_machine
