@@ -19,11 +19,10 @@ from fsm.model import LogCommand
 
 
 class Command(NamedTuple):
-    """What a subcommand does to the stream when it completes, and which one may run again once this one was started."""
+    """What a subcommand does to the stream when it completes: from which state to which."""
 
     moves: tuple[tuple[str, str], ...]
     doc: str
-    reopens: LogCommand | None = None
 
 
 COMMANDS: dict[LogCommand, Command] = {
@@ -33,12 +32,8 @@ COMMANDS: dict[LogCommand, Command] = {
     LogCommand.STOP: Command(
         (("streaming", "stopped"), ("paused", "stopped")), "log-stop is complete: the task is gone for good."
     ),
-    LogCommand.PAUSE: Command(
-        (("streaming", "paused"),), "log-pause is complete: the task holds.", reopens=LogCommand.RESUME
-    ),
-    LogCommand.RESUME: Command(
-        (("paused", "streaming"),), "log-resume is complete: the task runs on.", reopens=LogCommand.PAUSE
-    ),
+    LogCommand.PAUSE: Command((("streaming", "paused"),), "log-pause is complete: the task holds."),
+    LogCommand.RESUME: Command((("paused", "streaming"),), "log-resume is complete: the task runs on."),
     LogCommand.TRUNCATE: Command(
         (), "log-truncate is complete: old log files are deleted; the stream goes on as it was."
     ),
@@ -120,10 +115,8 @@ def _observed(command: LogCommand) -> Action:
 
 def _reopened(context: LogContext, command: str) -> LogContext:
     """The command that this one reopens may run again, if it ever ran (operator-semantics 3.4)."""
-    row = next((row for known, row in COMMANDS.items() if known == command), None)
-    if row and row.reopens and context.state_of(row.reopens) != "wished":
-        return context.with_state(row.reopens.value, "repeatable")
-    return context
+    other = next((known.reopens for known in LogCommand if known == command), "")
+    return context.with_state(other, "repeatable") if other and context.state_of(other) != "wished" else context
 
 
 @action()

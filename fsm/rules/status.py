@@ -58,9 +58,6 @@ _WITHHELD = {
 }
 """Times of a subcommand's run that its Complete does not write to the whole status; of other subcommands both."""
 
-_REOPENS = {LogCommand.PAUSE: LogCommand.RESUME, LogCommand.RESUME: LogCommand.PAUSE}
-"""Any write of the one makes the other `Repeatable`."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
@@ -397,7 +394,7 @@ def _other_texts(old: Condition, condition: Condition) -> dict[str, str]:
 
 def _reopened(subs: dict[str, LogSubCommandStatus], command: str) -> dict[str, LogSubCommandStatus]:
     """After a pause a resume may run again, and the other way round: only the phase says so."""
-    other = _REOPENS.get(LogCommand(command)) if command in _COMMANDS else None
-    if other is None or other.value not in subs:
+    known = _known(command)
+    if known is None or known.reopens not in subs:
         return subs
-    return subs | {other.value: subs[other.value].with_(phase=Phase.REPEATABLE)}
+    return subs | {known.reopens: subs[known.reopens].with_(phase=Phase.REPEATABLE)}
