@@ -62,7 +62,7 @@ class Archive:
             yield pickle.loads(blob)
 
     def ordered(self, entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """JSON entries in order of their namespace and name, equal ones as they came; on disk, however many they are."""
+        """JSON entries in order of namespace and name, equal ones as they came; on disk, however many they are."""
         self._db.execute("delete from line")
         rows = ((entry["namespace"], entry["name"], json.dumps(entry)) for entry in entries)
         self._db.executemany("insert into line values (?, ?, ?)", rows)

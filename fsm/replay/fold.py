@@ -62,7 +62,7 @@ class Fold:
         self.resting: OrderedDict[str, Track] = OrderedDict()
         self.owners: dict[str, str] = {}
         self.stray_jobs: dict[str, tuple[int, SeenJob]] = {}
-        self.stray_pods: dict[str, dict[str, Pod]] = {}
+        self.stray_pods: dict[str, dict[str, tuple[Pod, tuple[str, bytes]]]] = {}
         self._count = 0
         self._disordered: set[str] = set()
 
@@ -93,7 +93,7 @@ class Fold:
         elif isinstance(item.object, Job):
             track = self._take_job(item, item.object)
         else:
-            track = self._take_pod(item.object)
+            track = self._take_pod(item, item.object)
         if track is not None:
             self._catch_up(track, item)
 
@@ -120,6 +120,7 @@ class Fold:
             return track if deleted and track.gone_at is not None else None
         if track.backup is None or version >= track.version:
             track.backup, track.version, track.key = backup, version, backup.key
+            track.texts[""] = (item.type, item.text)
         if deleted and track.gone_at is None:
             track.gone_at = observed_at(item) or 0
         return track
@@ -141,9 +142,12 @@ class Fold:
             return None
         if uid not in track.jobs:
             self.owners[uid] = owner_uid
-            track.pods.update(self.stray_pods.pop(uid, {}))
+            for pod_uid, (pod, text) in self.stray_pods.pop(uid, {}).items():
+                track.pods[pod_uid], track.texts[pod_uid] = pod, text
         old = track.jobs.get(uid)
         track.jobs[uid] = newer
+        if newer.job is job:
+            track.texts[uid] = (item.type, item.text)
         return track if old is None or old.standing != newer.standing else None
 
     def _newer_job(self, item: Item, uid: str, old: SeenJob | None, new: SeenJob) -> SeenJob | None:
@@ -164,7 +168,7 @@ class Fold:
             self.note(Problem(item.file, item.line, "metadata.resourceVersion", message, "order"))
         return (deleted and gone_at is None) or version > known or version < 0
 
-    def _take_pod(self, pod: Pod) -> Track | None:
+    def _take_pod(self, item: Item, pod: Pod) -> Track | None:
         owner = pod.metadata.owner
         if owner is None or owner.kind != "Job":
             return None
@@ -172,13 +176,13 @@ class Fold:
         owner_uid = self.owners.get(owner.uid) or self.archive.owner_of(owner.uid)
         if owner_uid is None:
             pods = self.stray_pods.setdefault(owner.uid, {})
-            if uid not in pods or _version(pod) > _version(pods[uid]):
-                pods[uid] = pod
+            if uid not in pods or _version(pod) > _version(pods[uid][0]):
+                pods[uid] = pod, (item.type, item.text)
             return None
         track = self._track(owner_uid, ("", ""))
         old = track.pods.get(uid)
         if old is None or _version(pod) > _version(old) or _version(pod) < 0:
-            track.pods[uid] = pod  # a pod that is gone still tells why its Job failed
+            track.pods[uid], track.texts[uid] = pod, (item.type, item.text)  # one that is gone still tells the cause
         return None
 
     # -------------------------------------------------------------- who is in memory
@@ -249,7 +253,8 @@ class Fold:
             for seen in track.jobs.values():
                 yield self._job_entry(seen, pods, track.key[1], now)
         for uid, (_, seen) in self.stray_jobs.items():
-            yield self._job_entry(seen, tuple(self.stray_pods.get(uid, {}).values()), None, now)
+            pods = tuple(pod for pod, _ in self.stray_pods.get(uid, {}).values())
+            yield self._job_entry(seen, pods, None, now)
 
     def _job_entry(self, seen: SeenJob, pods: tuple[Pod, ...], backup: str | None, now: int) -> dict[str, Any]:
         job = seen.job

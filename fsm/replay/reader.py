@@ -34,6 +34,8 @@ REMEMBERED: Final = 4096
 """So many live objects `items` remembers by the digest of their last line; the least recently seen one is forgotten."""
 
 _PIECE: Final = 2**20
+_MAX_DEPTH: Final = 200
+_TOO_DEEP: Final = f"nested deeper than any Kubernetes object ({_MAX_DEPTH} levels)"
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -63,6 +65,7 @@ class Item(NamedTuple):
     """One watch item. `type` is "" for a bare object; `at` is the item's own time of arrival in Unix seconds.
 
     `repeat`: the bytes of the object's last document came again; `object` is then the same value, not an equal one.
+    `text`: the JSON it was read from, of the object itself where `type` is "", else of the whole watch item.
     """
 
     file: str
@@ -72,6 +75,7 @@ class Item(NamedTuple):
     at: int | None = None
     digest: bytes | None = None
     repeat: bool = False
+    text: bytes = b""
 
 
 class _BrokenError(Exception):
@@ -402,6 +406,8 @@ class _Json:
     def _opens(self, sign: bytes, piece: bytes, end: int) -> bool:
         """Takes an opening bracket, which ends at `end`; whether a document starts with it."""
         depth = len(self.open)
+        if depth == _MAX_DEPTH:
+            raise _BrokenError(_TOO_DEEP)
         self.open += sign
         if sign == b"[" and self.base == 0 and self._is_list(piece[max(end - 40, 0) : end], depth):
             self.unit, self.indent, self.base = None, None, depth + 1
@@ -606,10 +612,10 @@ def _results(document: Document, digest: bytes, bare: bool) -> Iterable[Item | P
 
 def _item(document: Document, text: bytes, digest: bytes | None, bare: bool) -> Item:
     if bare:
-        return Item(document.file, document.line, "", OBJECT.validate_json(text), None, digest)
+        return Item(document.file, document.line, "", OBJECT.validate_json(text), None, digest, False, text)
     watched = WATCH_ITEM.validate_json(text)
     at = None if watched.at is None else seconds_of(watched.at)
-    return Item(document.file, document.line, watched.type, watched.object, at, digest)
+    return Item(document.file, document.line, watched.type, watched.object, at, digest, False, text)
 
 
 class _Explained:
@@ -707,11 +713,9 @@ class _Explained:
 
 _NOTHING: Final = object()
 """The data of a YAML document that has nothing but comments."""
-_MAX_DEPTH: Final = 100
 _MAX_VALUES: Final = 5 * 10**5
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
-_TOO_DEEP: Final = f"nested deeper than any Kubernetes object ({_MAX_DEPTH} levels)"
 
 
 def _decoded(text: bytes) -> str:

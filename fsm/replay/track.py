@@ -11,7 +11,7 @@ from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.path import Leg, path_between
 from fsm.adapter.registry import lifecycle_of
 from fsm.kernel import Machine, MachineState
-from fsm.model import Backup, Job, Pod, text_of
+from fsm.model import OBJECT, WATCH_ITEM, Backup, Job, Pod, text_of
 
 
 class Entry(NamedTuple):
@@ -77,6 +77,7 @@ class Track:
         "seen",
         "since",
         "state",
+        "texts",
         "uid",
         "unexpected",
         "version",
@@ -89,6 +90,7 @@ class Track:
         self.gone_at: int | None = None
         self.jobs: dict[str, SeenJob] = {}
         self.pods: dict[str, Pod] = {}
+        self.texts: dict[str, tuple[str, bytes]] = {}
         self.lifecycle: Lifecycle | None = None
         self.state: MachineState | None = None
         self.since: dict[str, int] = {}
@@ -97,20 +99,19 @@ class Track:
         self.unexpected: list[Unexpected] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the lifecycle, which follows from the Backup; Kubernetes objects as JSON, which is quicker."""
-        state = {name: getattr(self, name) for name in self.__slots__ if name != "lifecycle"}
-        state["backup"] = None if self.backup is None else _json(self.backup)
-        state["jobs"] = {uid: (_json(seen.job), seen.deleted_at) for uid, seen in self.jobs.items()}
-        state["pods"] = {uid: _json(pod) for uid, pod in self.pods.items()}
+        """Everything but what follows from the texts: they are written as they were read, which costs nothing."""
+        state = {name: getattr(self, name) for name in self.__slots__ if name not in ("lifecycle", "backup", "pods")}
+        state["jobs"] = {uid: seen.deleted_at for uid, seen in self.jobs.items()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        if self.backup is not None:
-            self.backup = Backup.model_validate_json(state["backup"])
-        self.jobs = {uid: SeenJob(Job.model_validate_json(text), at) for uid, (text, at) in state["jobs"].items()}
-        self.pods = {uid: Pod.model_validate_json(text) for uid, text in state["pods"].items()}
+        things = {uid: object_of(*text) for uid, text in self.texts.items()}
+        self.backup = next((thing for thing in things.values() if isinstance(thing, Backup)), None)
+        jobs = {uid: thing for uid, thing in things.items() if isinstance(thing, Job)}
+        self.jobs = {uid: SeenJob(jobs[uid], deleted_at) for uid, deleted_at in state["jobs"].items()}
+        self.pods = {uid: thing for uid, thing in things.items() if isinstance(thing, Pod)}
         self.lifecycle = lifecycle_of(self.backup) if self.backup is not None else None
 
     @property
@@ -176,8 +177,9 @@ class Track:
         return Unexpected(now, event, source, goal, uid, because)
 
 
-def _json(thing: Backup | Job | Pod) -> str:
-    return thing.model_dump_json(by_alias=True, exclude_unset=True)
+def object_of(type_: str, text: bytes) -> Backup | Job | Pod:
+    """The object of an item's text, which was read once before and so can be read again."""
+    return WATCH_ITEM.validate_json(text).object if type_ else OBJECT.validate_json(text)
 
 
 def _moved_leaf(machine: Machine, start: MachineState, target: MachineState) -> tuple[str, str]:
