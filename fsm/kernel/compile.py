@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import linecache
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from statemachine.callbacks import SpecReference
@@ -88,6 +88,7 @@ def compile_chart(chart: Any, name: str = "") -> Machine:
     edges = [edge for node in nodes.values() for edge in node.edges]
     _refuse_dead_ends(name, nodes.values())
     configurations = _configurations(name, nodes)
+    _declare_effects(edges, [frozenset(nodes[each] for each in configuration) for configuration in configurations])
     guards = {g.name: g for edge in edges for g, _ in edge.guards}
     actions = {a.name: a for node in nodes.values() for a in (*node.entry, *node.exit)}
     actions |= {a.name: a for edge in edges for a in edge.actions}
@@ -208,19 +209,10 @@ def _edges(chart: Any, name: str, nodes: Mapping[str, _Node], transition: Any) -
             target=target.info.id if target else None,
             guards=tuple(call.name if wanted else f"not {call.name}" for call, wanted in guards),
             actions=tuple(call.name for call in actions),
-            effects=tuple(dict.fromkeys(e.__name__ for e in _emitted(actions, target))),
+            effects=(),
             doc=transition.doc,
         )
         yield _Edge(row, nodes[transition.source.id], target, guards, actions)
-
-
-def _emitted(actions: Sequence[Action], target: _Node | None) -> Iterator[type]:
-    for call in actions:
-        yield from call.emits
-    while target:
-        for call in target.entry:
-            yield from call.emits
-        target = target.first if target.info.kind == "compound" else None
 
 
 def _refuse_transition(chart: Any, name: str, where: str, transition: Any) -> None:
@@ -346,6 +338,17 @@ def _microstep(chosen: Iterable[_Edge], active: frozenset[_Node]) -> _Microstep:
     actions += [call for edge in edges for call in edge.actions]
     actions += [call for node in sorted(entered, key=_order) for call in node.entry]
     return _Microstep(edges, (active - left) | entered, tuple(actions))
+
+
+def _declare_effects(edges: Iterable[_Edge], actives: Sequence[frozenset[_Node]]) -> None:
+    """What taking an edge may emit: with it run the exit actions of all it can leave, and the entry actions."""
+    for edge in edges:
+        left = {node for active in actives if edge.source in active for node in _exits(edge, active)}
+        calls = [call for node in sorted(left, key=_order, reverse=True) for call in node.exit]
+        calls += edge.actions
+        calls += [call for node in sorted(_entered(edge), key=_order) for call in node.entry]
+        kinds = dict.fromkeys(kind.__name__ for call in calls for kind in call.emits)
+        edge.row = replace(edge.row, effects=tuple(kinds))
 
 
 # ------------------------------------------------------------------ the generated source

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from fsm.errors import ChartError
@@ -126,6 +127,7 @@ def random_chart(seed: int) -> Any:
     return _Builder(seed).chart(f"Random{seed}")
 
 
+@cache
 def random_machine(seed: int) -> Machine | None:
     """The machine of one seed, None where its chart has too many configurations to compile."""
     try:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.errors import InputError
@@ -58,6 +58,7 @@ drawings = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(drawings)
 def test_a_value_survives_the_round_trip_through_json_text(drawing: Drawing) -> None:
     again = typed(Drawing, json.loads(json.dumps(plain(drawing))))

@@ -5,10 +5,12 @@ Every row is asked of the compiled table and of the library's own engine.
 
 from __future__ import annotations
 
+import random
 from functools import cache
 from typing import NamedTuple
 
 import pytest
+from random_charts import random_machines, random_start
 
 from fsm.kernel import (
     Action,
@@ -307,7 +309,22 @@ def test_guard_values_tell_every_guard_asked_in_every_region() -> None:
     assert REGIONS.guard_values(REGIONS.state("out"), Event("ask", 0)) == {}
 
 
-def test_the_effects_of_an_edge_are_those_its_actions_and_default_entries_declare() -> None:
-    rows = {(row.source, row.event): row.effects for row in NESTED.transitions}
-    assert rows["start", "into"] == ("Said",)
-    assert rows["inner", "nothing"] == ()
+def test_an_edge_declares_the_effects_of_everything_that_runs_with_it() -> None:
+    """Its own actions, the exit actions of what it can leave, and the entry actions on the way in."""
+    nested = {(row.source, row.event): row.effects for row in NESTED.transitions}
+    assert nested["one", "stay"] == nested["one", "again"] == nested["start", "into"] == ("Said",)
+    assert nested["inner", "nothing"] == ()
+    regions = {(row.source, row.event): row.effects for row in REGIONS.transitions}
+    assert regions["r1", "ask"] == ("Said",), "only its exit and entry say anything"
+    assert regions["out", "back"] == ("Said",)
+
+
+def test_a_step_of_a_random_chart_emits_what_its_transitions_declare() -> None:
+    for seed, machine in random_machines(range(40)):
+        state = random_start(machine)(random.Random(seed))
+        for number in range(40):
+            taken = tried(machine, state, Event("abcd"[number % 4], number))
+            if taken is not None:
+                declared = {kind for transition in taken.transitions for kind in transition.effects}
+                assert {type(effect).__name__ for effect in taken.effects} <= declared, f"seed {seed}, {taken}"
+                state = taken.after

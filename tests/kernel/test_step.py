@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_charts import EVENTS, Trail, random_machine
 
@@ -280,6 +280,7 @@ def test_running_a_machine_changes_nothing_in_it() -> None:
 # --- JSON
 
 
+@settings(deadline=None)  # it compiles a chart
 @given(st.integers(0, 150), st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 99)), max_size=30))
 def test_the_steps_of_any_walk_survive_a_round_trip_through_json(seed: int, walk: list[tuple[str, int]]) -> None:
     machine = random_machine(seed)

@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_lives import LIVES, random_start
 
@@ -200,6 +200,7 @@ def test_a_step_emits_only_the_effects_that_its_transitions_declare(machine: Mac
     assert emitted == {effect for transition in machine.transitions for effect in transition.effects}
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_the_steps_of_any_walk_survive_a_round_trip_through_json(data: st.DataObject) -> None:
     machine = MACHINES[data.draw(st.sampled_from(sorted(MACHINES)))]
