@@ -90,18 +90,16 @@ def status_patch(backup: Backup, status: BackupStatus) -> PatchBackup | None:
 
     Without a resourceVersion it would overwrite whatever is there: a UsageError.
     """
-    change = merge_patch(_with_status(backup.to_json()), {"status": status.to_json()})
+    if status is backup.status:
+        return None
+    change = merge_patch(backup.to_json().get("status") or {}, status.to_json())
     if not change:
         return None
     namespace, name = backup.key
     version = backup.metadata.resource_version
     if not version:
         raise UsageError(f"Backup {namespace}/{name} has no metadata.resourceVersion, so no patch of it is safe")
-    return PatchBackup(namespace, name, version, {"metadata": {"resourceVersion": version}, **change})
-
-
-def _with_status(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status": document["status"]} if "status" in document else {}
+    return PatchBackup(namespace, name, version, {"metadata": {"resourceVersion": version}, "status": change})
 
 
 def merge_patch(before: Any, after: Any) -> Any:
