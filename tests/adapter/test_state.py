@@ -294,6 +294,44 @@ def test_a_snapshot_status_is_read_as_the_operator_reads_it(status: dict[str, An
     assert SNAPSHOT.leaves(snapshot.state_of(Observation(backup)).configuration) == (leaf,)
 
 
+ATTEMPTS: list[tuple[str, dict[str, Any], int | None, int]] = [
+    ("no retry", _conditions(*RAN), None, 0),
+    ("a retry waits for its Job", _conditions(*RAN, "RetryFailed") | _records((0, 301)), None, 0),
+    ("its Job came", _conditions(*RAN, "RetryFailed") | _records((0, 301)), 310, 1),
+    ("its Job came in the very second", _conditions(*RAN, "RetryFailed") | _records((0, 301)), 301, 1),
+    ("the failed Job is there still", _conditions(*RAN, "RetryFailed") | _records((0, 301)), 300, 0),
+    (
+        "Scheduled was written, its Job was not seen",
+        _conditions("RetryFailed", "Scheduled") | _records((0, 301)),
+        None,
+        1,
+    ),
+    ("rejected while it waited", _conditions(*RAN, "RetryFailed", "Invalid") | _records((0, 301)), None, 0),
+    ("the second retry completed", _conditions(*RAN, "Complete") | _records((0, 301), (400, 1001)), None, 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "created", "attempt"), [row[1:] for row in ATTEMPTS], ids=[row[0] for row in ATTEMPTS]
+)
+def test_the_attempt_is_the_number_of_the_latest_job(status: dict[str, Any], created: int | None, attempt: int) -> None:
+    """`created`: when the Job that is seen was created, in seconds after the first failure."""
+    spec = {"backupMode": "snapshot", "backoffRetryPolicy": POLICY}
+    backup = Backup.from_json({"metadata": {"name": NAME, "uid": UID}, "spec": spec, "status": status})
+    jobs = () if created is None else (_job("backup-demo", "j", T + created),)
+    assert snapshot.state_of(Observation(backup, jobs)).context.attempt == attempt
+
+
+def test_what_we_wrote_on_a_job_says_its_attempt() -> None:
+    """Whatever the clocks say: the annotation is ours."""
+    seen = _job("backup-demo", "j", T)
+    annotated = seen.job.with_(metadata=seen.job.metadata.with_(annotations={snapshot.ATTEMPT_ANNOTATION: "1"}))
+    records = snapshot.records_of(
+        Backup.from_json({"metadata": {"name": NAME}, "status": _records((0, 301))}).status.backoff_retry_status
+    )
+    assert (snapshot.attempt_of(seen, records), snapshot.attempt_of(SeenJob(annotated), records)) == (0, 1)
+
+
 def test_an_unknown_mode_is_read_as_a_snapshot() -> None:
     for mode in ("", "nightly"):
         assert lifecycle_of(Operator(mode).backup) is snapshot.LIFECYCLE

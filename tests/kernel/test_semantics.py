@@ -287,6 +287,33 @@ def test_all_guards_see_the_context_before_the_step() -> None:
     assert run(REGIONS, heard_before, Event("ask", 0)) == ("l1 r1 idle", "right")
 
 
+def test_a_guard_of_an_edge_is_asked_once_however_many_regions_could_take_it() -> None:
+    asked: list[int] = []
+
+    def listening(context: Words, event: Event) -> bool:
+        asked.append(event.at)
+        return event.at > 10
+
+    class Shared(Chart):
+        """Two regions under one guarded edge."""
+
+        context_type = Words
+
+        class both(Parallel, initial=True):
+            """Both."""
+
+            left = state("Left.")
+            right = state("Right.")
+
+        out = state("Out.", outcome="good")
+        edge(both, out, "Leave.", event="go", when=Guard(listening, "listening"))
+
+    machine = compile_chart(Shared)
+    assert machine.next_of(machine.start(), Event("go", 1)) is None
+    assert machine.next_of(machine.start(), Event("go", 11)) is not None
+    assert asked == [1, 11]
+
+
 def test_a_step_names_its_transitions_in_document_order_and_is_never_empty() -> None:
     step = tried(REGIONS, REGIONS.state("l1", "r1", "idle"), Event("all", 0))
     assert step is not None
