@@ -53,7 +53,7 @@ def next_by_hand(state: tuple[tuple[str, ...], Any], event: Event) -> Answer:  #
     """The next (configuration, context) and the effects, or None where the event is not enabled."""
     configuration = state[0]
     context = state[1]
-    name = event[0]
+    name = event.name
     leaf = configuration[-1]
     if leaf == "scheduled":
         if name == "pod_preparing":

@@ -6,6 +6,7 @@ from fsm.kernel.compile import compile_chart
 from fsm.kernel.event import Event
 from fsm.kernel.machine import Configuration, Machine, MachineState, StateInfo, Transition
 from fsm.kernel.step import Step, step, step_from_json, step_to_json, trace_of, try_step
+from fsm.kernel.value import Value
 
 __all__ = [
     "Action",
@@ -20,6 +21,7 @@ __all__ = [
     "StateInfo",
     "Step",
     "Transition",
+    "Value",
     "action",
     "compile_chart",
     "edge",

@@ -207,7 +207,7 @@ class _ChartMeta(StateMachineMetaclass):
 class Chart(StateChart, metaclass=_ChartMeta):
     """Base of all charts: no ignored events, no swallowed exceptions, no half-moved state.
 
-    `context_type` is the NamedTuple beside the configuration (None: the chart needs none).
+    `context_type` is the frozen value beside the configuration (None: the chart needs none).
     """
 
     allow_event_without_transition = False

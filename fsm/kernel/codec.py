@@ -1,4 +1,4 @@
-"""Frozen values to JSON data and back: named tuples and data classes become objects, tuples become lists.
+"""Frozen values to JSON data and back: values, named tuples and data classes become objects, tuples lists.
 
 Only the shapes that contexts, events and effects use: str, int, bool, None, enums of strings, tuples of one element
 type, mappings from strings, and such values nested. Anything else is an error of the caller, not of the data.
@@ -13,6 +13,9 @@ import typing
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields as struct_fields
 
 from fsm.errors import InputError, Place
 
@@ -92,7 +95,10 @@ def _expect(holds: bool, found: Any, expected: str, path: str) -> None:
 
 @functools.cache
 def _fields(kind: Any) -> dict[str, Any]:
-    """Field names and types of a named tuple or data class, else empty."""
+    """Field names and types of a value, named tuple or data class, else empty."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        hints = typing.get_type_hints(kind)
+        return {name: hints[name] for name in kind.__struct_fields__}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
         return {each.name: hints[each.name] for each in dataclasses.fields(kind)}
@@ -105,6 +111,8 @@ def _fields(kind: Any) -> dict[str, Any]:
 @functools.cache
 def _needed(kind: Any) -> frozenset[str]:
     """The fields without a default."""
+    if issubclass(kind, Struct):
+        return frozenset(each.name for each in struct_fields(kind) if each.required)
     if dataclasses.is_dataclass(kind):
         absent = dataclasses.MISSING
         plain_fields = (each for each in dataclasses.fields(kind) if each.default is absent)

@@ -474,7 +474,7 @@ def _dispatch(rules: _Rules) -> Any:
 
     def next_of(state: Bare, event: Event) -> Any:
         try:
-            rule = rules[state[0]][event[0]]
+            rule = rules[state[0]][event.name]
         except KeyError:
             return _undeclared(rules, state[0])
         return rule(state[1], event)
@@ -489,7 +489,7 @@ def _look_up(rules: _Rules) -> Any:
 
     def next_of(state: Bare, event: Event) -> Any:
         try:
-            return answers[state[0]][event[0]]
+            return answers[state[0]][event.name]
         except KeyError:
             return _undeclared(rules, state[0])
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from fsm.kernel.value import Value
 
 
-class Event(NamedTuple):
+class Event(Value, frozen=True):
     """One thing that happened.
 
     `at` is in whole Unix seconds. `subject` names what the event is about where a machine runs several things at once,

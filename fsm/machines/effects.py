@@ -5,26 +5,23 @@ The write of the Backup itself is not listed on edges: whenever a state changes,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fsm.kernel import Value
 
 
-@dataclass(frozen=True, slots=True)
-class CreateJob:
+class CreateJob(Value, frozen=True):
     """Create the Job of an attempt (0-based); `command` is the log subcommand, "" for a snapshot."""
 
     attempt: int
     command: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteJob:
+class DeleteJob(Value, frozen=True):
     """Delete the Job with this uid in the foreground, with the uid as precondition; "" where the uid is not known."""
 
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequeueAt:
+class RequeueAt(Value, frozen=True):
     """Come back at this time (Unix seconds), whatever else happens."""
 
     at: int

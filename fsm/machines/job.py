@@ -6,12 +6,10 @@ clusters say only Failed. Deleting wins over everything: a Job on its way out te
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from fsm.kernel import Chart, Event, action, compile_chart, edge, state
+from fsm.kernel import Chart, Event, Value, action, compile_chart, edge, state
 
 
-class JobContext(NamedTuple):
+class JobContext(Value, frozen=True):
     """`reason` is the Job's own (BackoffLimitExceeded, …), `cause` its pod's (OOMKilled, Evicted, …) once known."""
 
     reason: str = ""

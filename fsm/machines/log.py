@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fsm.kernel import Action, Chart, Compound, Event, Guard, Parallel, action, compile_chart, edge, guard, state
+from fsm.kernel import Action, Chart, Compound, Event, Guard, Parallel, Value, action, compile_chart, edge, guard, state
 from fsm.machines import retry
 from fsm.machines.deletion import declare_deletion, deleting_states
 from fsm.machines.effects import CreateJob
@@ -40,14 +40,14 @@ COMMANDS: dict[LogCommand, Command] = {
 }
 
 
-class CommandState(NamedTuple):
+class CommandState(Value, frozen=True):
     """Where a command stands: an id of the lane, or complete or repeatable. One that is not recorded is wished."""
 
     command: str
     state: str
 
 
-class LogContext(NamedTuple):
+class LogContext(Value, frozen=True):
     """What a log backup knows beside its configuration.
 
     `command` is the current one, `job` the uid of its Job ("" while the lane is idle or it is unknown), `attempt`

@@ -6,15 +6,15 @@ python-statemachine gives the transitions of a mixin empty targets without a wor
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from fsm.kernel import Event, action, edge, guard
+from fsm.kernel import Event, Value, action, edge, guard
 from fsm.machines.effects import CreateJob, DeleteJob, RequeueAt
 from fsm.model import MINUTE, SECOND
 from fsm.rules import due, exceeds, expected_retry_at, timeout_passed
 
 
-class Policy(NamedTuple):
+class Policy(Value, frozen=True):
     """The retry policy in force, durations in nanoseconds.
 
     None is a text that is no duration: the operator then fails
@@ -27,7 +27,7 @@ class Policy(NamedTuple):
     timeout_text: str = "30m"
 
 
-class Record(NamedTuple):
+class Record(Value, frozen=True):
     """A failure and its planned retry; `number` is 1-based, times are Unix seconds, `real` is when the retry began."""
 
     number: int
@@ -38,7 +38,7 @@ class Record(NamedTuple):
     original: str = ""
 
 
-class RunContext(NamedTuple):
+class RunContext(Value, frozen=True):
     """What a lifecycle of Jobs knows beside its configuration.
 
     `attempt` is the number of the latest Job (0-based), `job` its uid ("" where it is unknown or gone). `reason` and
