@@ -9,7 +9,7 @@ PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test exhaustive bench diagrams stale lint clean
+.PHONY: help run test exhaustive bench diagrams docs stale lint clean
 
 help:
 	@echo 'make run         replay the bundled stories: timelines with verdicts, pictures in build/pictures'
@@ -17,7 +17,9 @@ help:
 	@echo 'make exhaustive  the slow and complete tests'
 	@echo 'make lint        style, types, and who may import whom'
 	@echo 'make bench       speed and size, as ratios'
-	@echo 'make diagrams    draw the pictures in diagrams/ anew;  make stale  fails where one is out of date'
+	@echo 'make diagrams    draw the pictures in diagrams/ anew'
+	@echo 'make docs        write the generated parts of docs/ anew'
+	@echo 'make stale       fails where a picture or a generated part is out of date'
 	@echo 'make clean       remove everything that was made, .venv included'
 
 run: $(VENV)/.run
@@ -35,8 +37,12 @@ bench: $(VENV)/.dev
 diagrams: $(VENV)/.run
 	$(BIN)/python -m fsm.diagram.generate diagrams
 
+docs: $(VENV)/.run
+	$(BIN)/python -m fsm.cli.docgen docs
+
 stale: $(VENV)/.run
 	$(BIN)/python -m fsm.diagram.generate --check diagrams
+	$(BIN)/python -m fsm.cli.docgen --check docs
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
