@@ -419,7 +419,7 @@ class _Json:
         return False
 
     def _is_list(self, until: bytes, depth: int) -> bool:
-        return depth == 0 or (depth == 1 and self.open.startswith(b"{") and _LIST_KEY.search(until) is not None)
+        return depth == 0 or (depth == 1 and _LIST_KEY.search(until) is not None)
 
     def _closes(self, sign: bytes) -> bool:
         """Takes a closing bracket; whether the open document ends with it."""

@@ -266,6 +266,7 @@ def test_yaml_anchors_reach_through_a_document_and_a_list() -> None:
         [(2, "Pod", "p"), (4, "Job", "a"), (6, "Pod", "a")],
         [],
     )
+    assert [item.line for item in read("- &j " + json.dumps(JOB) + "\n- *j\n")[0]] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -386,8 +387,10 @@ def test_names_with_dots_are_found_and_a_missing_field_points_to_what_should_hol
     (problem,) = read(pretty(labels))[1]
     assert (problem.line, problem.path) == (11, "metadata.labels.a.b/c")
     nameless = changed(JOB, "metadata", {"uid": "x"})
-    (problem,) = read(pretty(nameless))[1]
-    assert (problem.line, problem.path) == (4, "metadata.name")
+    for text in (pretty(nameless), "---\n" + as_yaml(nameless)):
+        (problem,) = read(text)[1]
+        assert (problem.line, problem.path) == (4, "metadata.name")
+        assert "metadata" in text.splitlines()[3]
 
 
 def test_several_faults_of_an_object_are_one_problem_that_counts_them() -> None:
