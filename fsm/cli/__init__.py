@@ -144,7 +144,11 @@ def _refused(error: click.ClickException) -> int:
 def _said(sentence: str, code: int, error: Exception) -> int:
     if os.environ.get("BACKUP_FSM_DEBUG"):
         traceback.print_exception(error)
-    say(sentence)
+    try:
+        say(sentence)
+    except OSError:  # what was written before cannot be got rid of, which may be the very error
+        _stop_writing()
+        say(sentence)
     return code
 
 

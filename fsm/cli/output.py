@@ -172,8 +172,12 @@ class Output:
 
     def _shown(self, each: Span | str) -> str:
         span = Span(each) if isinstance(each, str) else each
-        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in span.text)
+        text = span.text if span.text.isprintable() else _printable(span.text)
         return click.style(text, **STYLES[span.style]) if self.colour and span.style and text else text
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 # ------------------------------------------------------------------ JSON
