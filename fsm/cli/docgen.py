@@ -33,7 +33,7 @@ _RULE = re.compile(r"operator-semantics ((S?)([\d.]+).*)")
 
 def blocks() -> dict[str, Callable[[], str]]:
     """Every block by its name; its text is made when it is asked for."""
-    found: dict[str, Callable[[], str]] = {"help": help_of, "traps": traps}
+    found: dict[str, Callable[[], str]] = {"help": help_of, "machines": machines, "traps": traps}
     found |= {f"help {name}": partial(help_of, name) for name in COMMANDS}
     found |= {f"picture {machine.name}": partial(picture, machine) for machine in MACHINES.values()}
     found |= {f"tables {machine.name}": partial(tables, machine) for machine in MACHINES.values()}
@@ -41,6 +41,16 @@ def blocks() -> dict[str, Callable[[], str]]:
 
 
 # ------------------------------------------------------------------ the texts
+
+
+def machines() -> str:
+    """Every machine with its sentence, as seen from the top of the documentation."""
+    head = "| Machine | What it is | States | Transitions |\n|---|---|---|---|"
+    rows = (
+        f"| [`{each.name}`](machines/{each.name}.md) | {each.doc} | {len(each.states)} | {len(each.transitions)} |"
+        for each in MACHINES.values()
+    )
+    return "\n".join((head, *rows))
 
 
 def picture(machine: Machine) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import click
@@ -113,11 +115,28 @@ def test_every_rule_that_the_code_cites_is_explained(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_every_rule_that_a_page_cites_is_explained(page: Any) -> None:
+def test_every_rule_that_a_page_cites_is_explained(page: Path) -> None:
     assert {rule for rule in cited(text_of(page)) if rule_anchor(rule) not in RULES} == set()
 
 
-# ------------------------------------------------------------------ architecture and dependencies
+# ------------------------------------------------------------------ how it is built, run and tested
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_target_of_make_that_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", text_of(page), re.MULTILINE)) <= targets
+
+
+def test_every_folder_of_tests_has_its_row() -> None:
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert {f"`tests/{name}`" for name in folders} <= set(table("testing.md", "| Folder |"))
+
+
+def test_every_benchmark_has_its_row() -> None:
+    listed = re.search(r"^BENCHMARKS = (\(.*\))$", (ROOT / "benchmarks/__main__.py").read_text("utf-8"), re.MULTILINE)
+    assert listed is not None
+    assert list(table("benchmarks.md", "| Benchmark |")) == [f"`{name}`" for name in ast.literal_eval(listed[1])]
 
 
 def test_the_layers_of_the_page_are_those_of_the_contract() -> None:
