@@ -15,7 +15,9 @@ from fsm.kernel import MachineState, Step, try_step
 MOST_STEPS = 12
 """The longest path that is looked for; the longest useful one runs through a whole attempt and its failure."""
 
-_KNOWN, _GUESSED = 1, 100
+_KNOWN, _GUESSED, _FAR_FETCHED = 1, 100, 1000
+FAR_FETCHED = frozenset(("job_failed", "job_vanished", "aborted", "rejected", "deletion_requested", "deleted"))
+"""What is guessed only where nothing else explains what is seen: bad news that nobody told."""
 
 
 class Leg(NamedTuple):
@@ -87,6 +89,11 @@ def _cheapest(
             leg = _leg(lifecycle, state, offer)
             if leg is not None and leg.step.after not in done:
                 count += 1
-                price = _KNOWN if offer.known else _GUESSED
-                heapq.heappush(queue, (cost + price, count, leg.step.after, (*legs, leg)))
+                heapq.heappush(queue, (cost + _price(offer), count, leg.step.after, (*legs, leg)))
     return None
+
+
+def _price(offer: Offer) -> int:
+    if offer.known:
+        return _KNOWN
+    return _FAR_FETCHED if offer.event.name in FAR_FETCHED else _GUESSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from fsm.errors import UsageError
@@ -128,14 +129,18 @@ class Machine:
 
     def leaves(self, configuration: tuple[str, ...]) -> tuple[str, ...]:
         """The active atomic states, one a region."""
-        return tuple(each for each in configuration if self._by_id[each].kind == "atomic")
+        return self._leaves[configuration]
+
+    @cached_property
+    def _leaves(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
+        return {c: tuple(each for each in c if self._by_id[each].kind == "atomic") for c in self.configurations}
 
     def outcome(self, configuration: tuple[str, ...]) -> Outcome | None:
-        """The outcome of a final configuration, None while work is left."""
-        for each in configuration:
-            if self._by_id[each].outcome is not None:
-                return self._by_id[each].outcome
-        return None
+        """The outcome of a final configuration, the bad one where regions differ; None while work is left in any."""
+        outcomes = {self._by_id[leaf].outcome for leaf in self._leaves[configuration]}
+        if None in outcomes:
+            return None
+        return "bad" if "bad" in outcomes else "good"
 
     def enabled(self, configuration: tuple[str, ...]) -> tuple[str, ...]:
         """The events declared for a configuration, whatever their guards say."""

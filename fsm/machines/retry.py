@@ -193,7 +193,7 @@ def declare_run(scheduled: Any, preparing: Any, running: Any, failed: Any, abort
     """A Job at work: what its pod and its program report, and how it ends without a result."""
     working = (scheduled, preparing, running)
     edge(scheduled, preparing, "The pod started; the program prepares.", event="pod_preparing")
-    edge((scheduled, preparing), running, "The program is about to run br.", event="br_started")
+    edge(preparing, running, "The program is about to run br.", event="br_started")
     edge(running, preparing, "The Job replaced its pod; the program starts over.", event="pod_preparing")
     edge(
         working, failed, "The Job failed and the program had not reported a result.", event="job_failed", do=note_reason

@@ -54,7 +54,7 @@ class VolumeSnapshot(Chart):
         (pending, initialize), execute.scheduled, "The execute Job was created.", do=retry.first_attempt
     )
     br_started = edge(initialize.init_scheduled, initialize.init_running, "The initialize program runs.") | edge(
-        (execute.scheduled, execute.preparing), execute.running, "The program is about to run br."
+        execute.preparing, execute.running, "The program is about to run br."
     )
     pod_preparing = edge(execute.scheduled, execute.preparing, "The pod started; the program prepares.")
     initialized_reported = edge(

@@ -119,8 +119,8 @@ def _at(leaf: str, **changes: Any) -> MachineState:
 RECORD = Record(1, T - 400, T - 100)
 
 SHORTCUTS: list[tuple[str, MachineState, MachineState, list[str]]] = [
-    ("a Job ran unseen", _at("pending"), _at("running"), ["job_created", "br_started"]),
-    ("it completed unseen", _at("pending"), _at("complete"), ["job_created", "br_started", "completed"]),
+    ("a Job ran unseen", _at("pending"), _at("running"), ["job_created", "pod_preparing", "br_started"]),
+    ("it completed unseen", _at("pending"), _at("complete"), ["job_created", "pod_preparing", "br_started", "completed"]),
     (
         "its failure was recorded unseen",
         _at("running"),
@@ -131,7 +131,7 @@ SHORTCUTS: list[tuple[str, MachineState, MachineState, list[str]]] = [
         "the next attempt runs",
         _at("retrying", records=(RECORD._replace(real=T),)),
         _at("running", attempt=1, records=(RECORD._replace(real=T),)),
-        ["job_created", "br_started"],
+        ["job_created", "pod_preparing", "br_started"],
     ),
     ("deleted and cleaned", _at("complete"), SNAPSHOT.state("cleaning"), ["deletion_requested", "clean_started"]),
     ("deleted at once", _at("complete"), SNAPSHOT.state("gone"), ["deleted"]),
@@ -260,4 +260,4 @@ def test_a_volume_snapshot_that_was_initialized_unseen() -> None:
     lifecycle = LIFECYCLES["volume-snapshot"]
     start, target = VOLUME_SNAPSHOT.start(), VOLUME_SNAPSHOT.state("running")
     legs = path_between(lifecycle, start, target, lifecycle.evidence_of(NOBODY), T)
-    assert names(legs) == ["execute_created", "br_started"]
+    assert names(legs) == ["execute_created", "pod_preparing", "br_started"]

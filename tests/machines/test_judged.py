@@ -91,7 +91,7 @@ ON_EDGES = [
 
 @pytest.mark.parametrize(("name", "action"), ON_EDGES, ids=["-".join(row) for row in ON_EDGES])
 def test_a_table_that_drops_an_action_is_noticed(name: str, action: str) -> None:
-    found = judged(_without_actions(MACHINES[name], action), 2_500, SEED)
+    found = judged(_without_actions(MACHINES[name], action), 40_000, SEED)
     assert isinstance(found, Disagreement), f"{action} of {name} was dropped, and seed {SEED} did not show it"
 
 
@@ -110,6 +110,6 @@ def test_a_table_with_two_alternatives_swapped_is_noticed() -> None:
         return found and found[:2]
 
     wrong = dataclasses.replace(machine, next_of=next_of, traced_of=traced_of)
-    found = judged(wrong, 4_000, SEED)
+    found = judged(wrong, 40_000, SEED)
     assert isinstance(found, Disagreement)
     assert found.event.name == "failure_recorded"

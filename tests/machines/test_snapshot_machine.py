@@ -53,7 +53,6 @@ LIVES: dict[str, tuple[str, Policy | None, str]] = {
     "nothing yet": ("", None, "pending"),
     "created": ("job_created@0", None, "scheduled"),
     "prepares": ("job_created@0 pod_preparing@1", None, "preparing"),
-    "runs without having prepared": ("job_created@0 br_started@1", None, "running"),
     "succeeds": (START + "completed@0", None, "complete"),
     "a replaced pod starts over": (START + "pod_preparing@0", None, "preparing"),
     "dies without a word": (START + "job_failed@0", None, "failed"),
