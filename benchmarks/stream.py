@@ -27,7 +27,7 @@ REPEATS = 9
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _HAPPENED = re.compile(r'"(?!expectedRetryAt)\w+":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"')
 _VERSION = re.compile(r'"resourceVersion":"\d+"')
-_UID = re.compile(r"5f0c2a1e-7d3b-4c6e-9d45-0000000000")
+_UID = re.compile(r"5f0c2a1e-7d3b-4c6e-9d45-0{9}")
 _NAME = "demo-full"
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -128,7 +128,7 @@ def _spoken(lines: tuple[Line, ...], began: datetime, version: int, at: int, num
     text = _TIME.sub(lambda found: _shifted(found[0], shift), line.text)
     text = text.replace(_NAME, f"{_NAME}-{number}")
     text = _VERSION.sub(f'"resourceVersion":"{version}"', text)
-    text = _UID.sub(f"5f0c2a1e-7d3b-4c6e-9d45-{number:010x}", text)
+    text = _UID.sub(f"5f0c2a1e-7d3b-4c6e-9d45-{number:09x}", text)
     return Told(f"{number}/{line.thing}", line.gone, text.encode() + b"\n")
 
 
