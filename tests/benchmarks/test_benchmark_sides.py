@@ -46,7 +46,11 @@ def test_a_side_that_answers_differently_is_refused() -> None:
 
 
 def _policy(rng: random.Random) -> Policy:
-    return Policy(rng.choice((None, 0, 300 * SECOND)), rng.choice((-1, 0, 1, 3)), rng.choice((None, 0, 1800 * SECOND, 3600 * SECOND)))
+    return Policy(
+        rng.choice((None, 0, 300 * SECOND)),
+        rng.choice((-1, 0, 1, 3)),
+        rng.choice((None, 0, 1800 * SECOND, 3600 * SECOND)),
+    )
 
 
 def test_the_function_written_by_hand_says_what_the_compiled_machine_says() -> None:
