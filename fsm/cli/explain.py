@@ -15,9 +15,11 @@ from fsm.cli.output import JsonObject, Output, Span
 from fsm.cli.reading import CountingFold, Findings, Reading, checked, code_of, is_finding
 from fsm.cli.replay import problem_json
 from fsm.cli.timeline import Report
+from fsm.errors import InputError
 from fsm.machines import MACHINES
 from fsm.model import SECOND, format_duration, seconds_of, text_of
 from fsm.replay.fold import backup_entry
+from fsm.replay.track import Track
 
 EPILOG = """\b
 Examples:
@@ -86,10 +88,17 @@ def _answers(fold: CountingFold, now: int, findings: Findings) -> Iterator[Answe
         verdicts = fold.verdicts(track, now)
         entry = backup_entry(track, verdicts)
         findings.any = findings.any or is_finding(entry)
-        explanation = None
-        if track.backup is not None and track.lifecycle is not None and track.state is not None:
-            explanation = explanation_of(track.lifecycle, track.observation, track.state, now, fold.deadlines)
-        yield Answer(entry, explanation)
+        yield Answer(entry, _explanation(fold, track, now))
+
+
+def _explanation(fold: CountingFold, track: Track, now: int) -> Explanation | None:
+    """None for a Backup that was not given, or that the lifecycle cannot read."""
+    if track.backup is None or track.lifecycle is None or track.state is None:
+        return None
+    try:
+        return explanation_of(track.lifecycle, track.observation, track.state, now, fold.deadlines)
+    except InputError:  # reported when it was met
+        return None
 
 
 def _json(fold: CountingFold, now: int, findings: Findings) -> None:

@@ -89,6 +89,23 @@ def test_with_keep_going_and_nothing_usable_the_code_is_2(run: Run, content: byt
     assert "<stdin>:1" in result.err
 
 
+def test_an_object_that_only_the_lifecycle_cannot_read_is_broken_too(run: Run) -> None:
+    content = with_status(phase="Running", backoffRetryStatus=[{"retryNum": 1}])
+    strict = run("replay", "-", stdin=content)
+    assert strict.code == 2
+    assert "<stdin>:1: status.backoffRetryStatus[0].detectFailedAt: a retry record has no time" in strict.err
+    alone = run("replay", "-", "-o", "json", "--keep-going", stdin=content)
+    assert (alone.code, [each["kind"] for each in alone.json["problems"]]) == (2, ["broken"])
+    assert "nothing could be used" in alone.err
+    verdict = alone.json["backups"][0]
+    assert (verdict["verdict"], verdict["needs"]) == ("uncertain", ["Backup tidb-cluster/demo-full"])
+    assert "a retry record has no time" in verdict["because"]
+    explained = run("explain", "-f", "-", "-o", "json", "--keep-going", stdin=content)
+    assert (explained.code, explained.json["backups"][0]["verdict"]) == (2, "uncertain")
+    rest = run("replay", "-", "-o", "json", "--keep-going", stdin=content + b"\n" + GOOD)
+    assert (rest.code, rest.json["backups"][0]["state"]) == (0, "complete")
+
+
 def test_findings_count_also_where_something_was_left_out(run: Run) -> None:
     files = story("backup-logstart-oomkilled-stuck", "job-oomkilled")
     content = b"".join(Path(file).read_bytes() for file in files)

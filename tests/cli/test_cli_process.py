@@ -164,10 +164,10 @@ def test_no_line_is_wider_than_the_terminal(arguments: tuple[str, ...], columns:
 
 def test_on_a_terminal_the_day_stands_once() -> None:
     lines = Terminal("replay", *RETRY, columns=140, NO_COLOR="1").shown().splitlines()
-    assert lines[0] == "2026-11-22 (UTC)"
+    assert [line for line in lines if "(UTC)" in line] == [lines[0]] == ["2026-11-22 (UTC)"]
     assert lines[1].split()[:3] == ["02:00:01", "tidb-cluster/demo-full", "job_created"]
     narrow = Terminal("replay", *RETRY, NO_COLOR="1").shown().splitlines()
-    assert narrow[0] == "2026-11-22 (UTC)  tidb-cluster/demo-full"
+    assert [line for line in narrow if "(UTC)" in line] == [narrow[0]] == ["2026-11-22 (UTC)  tidb-cluster/demo-full"]
     assert narrow[1].split()[:2] == ["02:00:01", "job_created"]
 
 

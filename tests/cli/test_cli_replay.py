@@ -126,6 +126,7 @@ def test_text_tells_every_transition_on_a_line_of_its_own_and_then_the_verdict(r
         *("failed", "→", "backoff_waiting"),
         *("attempt", "0", "[not", "timed_out,", "not", "exceeded]"),
     ]
+    assert len({line.index(" → ") - len(line.split()[3]) for line in timeline.splitlines()}) == 1  # aligned
     assert "✓ done        the backup is complete" in report
     assert "complete, since 2026-11-22T02:04:20Z, attempt 1, 1 retry" in report
     assert "24 events; 1 backup (1 done); 2 jobs (2 done); nothing unexpected" in report
@@ -136,6 +137,12 @@ def test_text_tells_every_transition_on_a_line_of_its_own_and_then_the_verdict(r
 def test_verbose_text_says_with_every_transition_what_it_means(run: Run) -> None:
     assert "Recorded; the retry is planned." in run("replay", *RETRY, "-v").out
     assert "Recorded; the retry is planned." not in run("replay", *RETRY).out
+
+
+def test_text_tells_a_gap_where_it_stands_in_the_timeline(run: Run) -> None:
+    first = run("replay", *story("job-watch-bookmark-410")).out.splitlines()[0]
+    assert first.startswith("gap ")
+    assert "job-watch-bookmark-410.jsonl:5: the watch expired" in first
 
 
 def test_text_marks_what_was_inferred_and_what_has_no_time_and_says_what_that_means(run: Run, tmp_path: Path) -> None:
