@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_running import Run, clean_environment, process, story
+from cli_running import STORIES, Run, clean_environment, process, story
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -180,6 +181,40 @@ def test_no_object_of_a_wrong_shape_makes_a_traceback(run: Run, kind: str, field
         result = run(*command, "-o", "json", stdin=content)
         assert result.code in (0, 2)
         assert "error of this program" not in result.err
+
+
+RECORDED = [json.loads(line) for path in sorted(STORIES.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+VALUES = ODD | st.sampled_from(
+    ["RetryFailed", "Failed", "Running", "log-stop", "2026-11-22T02:00:00Z", "0001-01-01T00:00:00Z"]
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container inside with each of its keys."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [found for key in keys for found in places(value[key])]
+
+
+@st.composite
+def damaged_streams(draw: st.DrawFn) -> bytes:
+    """Recorded items, some of them missing or out of order, with values that they never had."""
+    items = copy.deepcopy(draw(st.lists(st.sampled_from(RECORDED), min_size=1, max_size=6)))
+    for _ in range(draw(st.integers(1, 3))):
+        container, key = draw(st.sampled_from(places(draw(st.sampled_from(items)))))
+        container[key] = draw(VALUES)
+    return b"\n".join(json.dumps(item).encode() for item in items)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(damaged_streams(), st.sampled_from([("replay", "-"), ("explain", "-f", "-")]))
+def test_no_damage_to_a_recording_makes_a_traceback(run: Run, content: bytes, command: tuple[str, ...]) -> None:
+    result = run(*command, "-o", "json", "--keep-going", "--at", "2999-01-01T00:00:00Z", stdin=content)
+    assert "error of this program" not in result.err
+    assert result.code in (0, 2)
+    if result.out:
+        assert set(result.json) >= {"events", "problems", "backups", "jobs"}
+    elif "--at" not in result.err:
+        raise AssertionError(result.err)
 
 
 def test_a_line_of_100_mb_is_refused_in_a_sentence_and_the_rest_is_used() -> None:
