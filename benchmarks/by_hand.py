@@ -58,8 +58,6 @@ def next_by_hand(state: tuple[tuple[str, ...], Any], event: Event) -> Answer:  #
     if leaf == "scheduled":
         if name == "pod_preparing":
             return (PREPARING, context), ()
-        if name == "br_started":
-            return (RUNNING, context), ()
         return _ended(context, event, name)
     if leaf == "preparing":
         if name == "br_started":

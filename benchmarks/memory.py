@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from benchmarks.measure import Finding, Settings
-from fsm.kernel import Event, MachineState, step
+from fsm.kernel import Event, MachineState, step, trace_of
 from fsm.kernel.judge import Judge
 from fsm.machines import SNAPSHOT
 
@@ -36,8 +36,8 @@ def uid(number: int) -> str:
 def running(number: int) -> Live:
     """A backup whose Job runs."""
     at = _BASE + 1000 * number
-    state = step(SNAPSHOT, SNAPSHOT.start(), Event("job_created", at, uid=uid(number))).after
-    return Live(uid(-number - 1), step(SNAPSHOT, state, Event("br_started", at + 1)).after, at + 1, at + 2)
+    events = Event("job_created", at, uid=uid(number)), Event("pod_preparing", at + 1), Event("br_started", at + 2)
+    return Live(uid(number + 2**40), trace_of(SNAPSHOT, SNAPSHOT.start(), events)[-1].after, at + 2, at + 3)
 
 
 def waiting(number: int) -> Live:

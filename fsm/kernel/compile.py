@@ -20,13 +20,14 @@ from statemachine.callbacks import SpecReference
 from statemachine.graph import iterate_states
 
 from fsm.errors import ChartError, UsageError
-from fsm.kernel.chart import Action, Guard, sentence
+from fsm.kernel.chart import Action, Effects, Guard, sentence
 from fsm.kernel.event import Event
 from fsm.kernel.machine import Bare, Configuration, Machine, StateInfo, Transition
 
 MOST_CONFIGURATIONS = 4096
 
 _Rules = Mapping[Configuration, Mapping[str, Callable[[Any, Event], Any]]]
+_Answers = Mapping[Configuration, Mapping[str, tuple[Bare, Effects] | None]]
 
 
 @dataclass(eq=False)
@@ -92,8 +93,8 @@ def compile_chart(chart: Any, name: str = "") -> Machine:
     guards = {g.name: g for edge in edges for g, _ in edge.guards}
     actions = {a.name: a for node in nodes.values() for a in (*node.entry, *node.exit)}
     actions |= {a.name: a for edge in edges for a in edge.actions}
-    code = _Code(name, nodes, configurations, guards, actions)
     constant = not guards and not actions and chart.context_type is None
+    code = _Code(name, nodes, configurations, guards, actions, constant=constant)
     return Machine(
         name=name,
         doc=sentence(chart.__doc__),
@@ -106,8 +107,8 @@ def compile_chart(chart: Any, name: str = "") -> Machine:
         context_type=chart.context_type,
         chart=chart,
         source=code.source,
-        next_of=_look_up(code.rules("")) if constant else _dispatch(code.rules("")),
-        traced_of=_dispatch(code.rules("_traced")),
+        next_of=code.namespace["next_of"],
+        traced_of=code.namespace["traced_of"],
         _interned={each: each for each in configurations},
         _enabled=code.enabled,
         _by_id={node.info.id: node.info for node in nodes.values()},
@@ -364,6 +365,8 @@ class _Code:
         configurations: list[Configuration],
         guards: Mapping[str, Guard],
         actions: Mapping[str, Action],
+        *,
+        constant: bool,
     ) -> None:
         self.nodes = nodes
         self.number = {c: i for i, c in enumerate(configurations)}
@@ -373,10 +376,21 @@ class _Code:
         self.namespace: dict[str, Any] = {f"C{i}": c for i, c in enumerate(configurations)}
         self.namespace |= {f"if_{g.name}": g.function for g in guards.values()}
         self.namespace |= {f"do_{a.name}": a.function for a in actions.values()}
-        functions = [self._function(c, event) for c, events in self.enabled.items() for event in events]
-        self.source = "\n\n".join(text for pair in functions for text in pair)
+        self.source = "\n\n".join(self._texts(constant))
+        self._load(f"<compiled chart {name}>")
+        self.namespace |= {"RULES": self._rules(""), "TRACED": self._rules("_traced"), "undeclared": _undeclared}
+        if constant:
+            self.namespace["ANSWERS"] = _answers(self.namespace["RULES"])
+
+    def _texts(self, constant: bool) -> Iterator[str]:
+        for configuration, events in self.enabled.items():
+            for event in events:
+                yield from self._function(configuration, event)
+        yield _LOOK_UP if constant else _DISPATCH.format("next_of", "RULES")
+        yield _DISPATCH.format("traced_of", "TRACED")
+
+    def _load(self, file: str) -> None:
         self.namespace |= {f"T{i}": row for row, i in self.rows.items()}
-        file = f"<compiled chart {name}>"
         linecache.cache[file] = (len(self.source), None, self.source.splitlines(keepends=True), file)
         exec(compile(self.source, file, "exec"), self.namespace)  # our own source, from our own charts
 
@@ -456,7 +470,7 @@ class _Code:
     def _row(self, row: Transition) -> str:
         return f"T{self.rows.setdefault(row, len(self.rows))}"
 
-    def rules(self, suffix: str) -> _Rules:
+    def _rules(self, suffix: str) -> _Rules:
         """The rule of every configuration and every event of the chart; `_refused` where the event is not declared."""
         every: dict[str, Any] = dict.fromkeys((event for events in self.enabled.values() for event in events), _refused)
         return {
@@ -469,34 +483,32 @@ def _refused(context: Any, event: Event) -> None:
     """The rule of an event that no edge names in the configuration."""
 
 
-def _dispatch(rules: _Rules) -> Any:
-    """Find the rule and call it. Two look-ups in plain dicts are the fastest dispatch that CPython has."""
+# Two look-ups in plain dicts are the fastest dispatch that CPython has, and a global is found faster than a cell.
+_DISPATCH = """\
+def {0}(state, event):
+    try:
+        rule = {1}[state[0]][event.name]
+    except KeyError:
+        return undeclared({1}, state[0])
+    return rule(state[1], event)
+"""
 
-    def next_of(state: Bare, event: Event) -> Any:
-        try:
-            rule = rules[state[0]][event.name]
-        except KeyError:
-            return _undeclared(rules, state[0])
-        return rule(state[1], event)
+# A chart without context, guards and actions: every answer is known before any event.
+_LOOK_UP = """\
+def next_of(state, event):
+    try:
+        return ANSWERS[state[0]][event.name]
+    except KeyError:
+        return undeclared(ANSWERS, state[0])
+"""
 
-    return next_of
 
-
-def _look_up(rules: _Rules) -> Any:
-    """For a chart without context, guards and actions every answer is known before any event."""
+def _answers(rules: _Rules) -> _Answers:
     nothing = Event("", 0)
-    answers = {c: {name: rule(None, nothing) for name, rule in row.items()} for c, row in rules.items()}
-
-    def next_of(state: Bare, event: Event) -> Any:
-        try:
-            return answers[state[0]][event.name]
-        except KeyError:
-            return _undeclared(rules, state[0])
-
-    return next_of
+    return {c: {name: rule(None, nothing) for name, rule in row.items()} for c, row in rules.items()}
 
 
-def _undeclared(rules: _Rules, configuration: Configuration) -> None:
+def _undeclared(rules: _Rules | _Answers, configuration: Configuration) -> None:
     """An event that no edge names is not enabled; a configuration of no machine is the caller's mistake."""
     if configuration not in rules:
         raise UsageError(f"{{{', '.join(configuration)}}} is not a configuration of this machine") from None
