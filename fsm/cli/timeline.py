@@ -47,14 +47,15 @@ class Timeline:
         name = "/".join(track.key)
         self._name_width = max(self._name_width, min(len(name), _LARGEST_NAME))
         time = self._time(entry.at, name)
-        cells = {Span(time, "dim"): 0, Span(name, "name"): self._name_width, Span(entry.event, "event"): _EVENT_WIDTH}
-        if self._narrow:
-            del cells[Span(name, "name")]
-        cells[Span(_route(entry))] = _ROUTE_WIDTH
-        remarks = [Span(text, style) for text, style in self._remarks(entry) if text]
-        self.output.cells([*cells, *remarks], list(cells.values()), len(time) + 2)
+        who = [] if self._narrow else [(Span(name, "name"), self._name_width)]
+        columns = [(Span(time, "dim"), 0), *who, (Span(entry.event, "event"), _EVENT_WIDTH)]
+        columns += [
+            (Span(_route(entry)), _ROUTE_WIDTH),
+            *((Span(*each), 0) for each in self._remarks(entry) if each[0]),
+        ]
+        indent = len(time) + 2
+        self.output.cells([cell for cell, _ in columns], [width for _, width in columns], indent)
         if self.with_docs and entry.doc:
-            indent = len(time) + 2
             self.output.paragraph(Span(""), entry.doc, indent, "dim")
 
     def problem(self, problem: Problem) -> None:
