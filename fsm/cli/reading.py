@@ -12,14 +12,13 @@ from typing import Any, BinaryIO, cast
 
 import click
 
-from fsm.adapter.verdict import Judgement, Verdict, Verdicts
+from fsm.adapter.verdict import Judgement
 from fsm.cli import FINDINGS, FINE, USAGE, say
 from fsm.cli.progress import Progress
 from fsm.errors import InputError, Place, UsageError
-from fsm.replay.fold import Fold, Listener
+from fsm.replay.fold import Fold, Listener, collecting_seldom
 from fsm.replay.merge import merged
 from fsm.replay.reader import Item, Problem, documents, items
-from fsm.replay.track import Track
 
 STDIN = "<stdin>"
 MOST_SAID = 20
@@ -46,15 +45,6 @@ class CountingFold(Fold):
         super().note(problem)
         self.kinds[problem.kind] += 1
         self.on_problem(problem)
-
-    def verdicts(self, track: Track, now: int) -> Verdicts:
-        """The verdicts; a Backup that the lifecycle cannot read was reported, and gets one that says so."""
-        try:
-            return super().verdicts(track, now)
-        except InputError as error:
-            because = f"this Backup cannot be read as it is: {error}"
-            needs = (f"Backup {'/'.join(track.key)}",)
-            return Verdicts(Verdict(Judgement.UNCERTAIN, because, needs=needs), {})
 
     @property
     def bad(self) -> int:
@@ -105,12 +95,13 @@ class Reading:
 
     @staticmethod
     def _feed(fold: CountingFold, inputs: Sequence[Iterator[Item | Problem]], progress: Progress) -> None:
-        for each in merged(inputs):
-            if isinstance(each, Problem):
-                fold.leave_out(each)
-            else:
-                fold.take(*each)
-                progress.item(len(fold.live))
+        with collecting_seldom():
+            for each in merged(inputs):
+                if isinstance(each, Problem):
+                    fold.leave_out(each)
+                else:
+                    fold.take(*each)
+                    progress.item(len(fold.live))
 
     def _meet(self, problem: Problem) -> None:
         if problem.kind in FATAL:

@@ -1,6 +1,7 @@
 """Where finished Backups wait for the report: a temporary SQLite database, so that they cost no memory.
 
-A finished Backup can come back: a late item, or its deletion. Then it is taken out again.
+What is said of a finished Backup and its Jobs no longer depends on the time, so it is kept ready. A finished Backup can
+come back all the same, for a late item or its deletion: then it is taken out again.
 """
 
 from __future__ import annotations
@@ -9,13 +10,22 @@ import json
 import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 _SCHEMA = """
-create table backup (uid text primary key, namespace text, name text, seen integer, track blob) without rowid;
-create table job (uid text primary key, owner text) without rowid;
-create table line (namespace text, name text, text text);
+create table backup
+  (uid text primary key, namespace text, name text, seen integer, said text, track blob) without rowid;
+create table job
+  (uid text primary key, owner text, namespace text, name text, seen integer, said text) without rowid;
 """
+
+
+class Place(NamedTuple):
+    """Where an entry stands in the report: by namespace, name, first seen."""
+
+    namespace: str
+    name: str
+    seen: int
 
 
 class Archive:
@@ -30,11 +40,12 @@ class Archive:
         self._db.executescript(_SCHEMA)
         self.size = 0
 
-    def put(self, uid: str, order: tuple[str, str, int], jobs: Iterable[str], track: Any) -> None:
-        """Keep a track; `order` is (namespace, name, first seen)."""
+    def put(self, uid: str, place: Place, said: Any, track: Any, jobs: Iterable[tuple[str, Place, Any]]) -> None:
+        """Keep a track and what is said of it; `jobs` are (uid, place, what is said) of its Jobs."""
         blob = pickle.dumps(track, protocol=pickle.HIGHEST_PROTOCOL)
-        self._db.execute("insert into backup values (?, ?, ?, ?, ?)", (uid, *order, blob))
-        self._db.executemany("insert or replace into job values (?, ?)", [(job, uid) for job in jobs])
+        self._db.execute("insert into backup values (?, ?, ?, ?, ?, ?)", (uid, *place, json.dumps(said), blob))
+        rows = [(job, uid, *where, json.dumps(what)) for job, where, what in jobs]
+        self._db.executemany("insert or replace into job values (?, ?, ?, ?, ?, ?)", rows)
         self.size += 1
 
     def take(self, uid: str) -> Any | None:
@@ -56,15 +67,18 @@ class Archive:
         return None if found is None else str(found[0])
 
     def tracks(self) -> Iterator[Any]:
-        """Every track, in order of namespace, name, first seen; each is read when it is its turn."""
+        """Every track, by its place; each is read when it is its turn."""
         rows = self._db.execute("select track from backup order by namespace, name, seen")
-        for (blob,) in rows:
-            yield pickle.loads(blob)
+        return (pickle.loads(blob) for (blob,) in rows)
 
-    def ordered(self, entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """JSON entries in order of namespace and name, equal ones as they came; on disk, however many they are."""
-        self._db.execute("delete from line")
-        rows = ((entry["namespace"], entry["name"], json.dumps(entry)) for entry in entries)
-        self._db.executemany("insert into line values (?, ?, ?)", rows)
-        for (text,) in self._db.execute("select text from line order by namespace, name, rowid"):
-            yield json.loads(text)
+    def backups(self) -> Iterator[tuple[Place, Any]]:
+        """What is said of every Backup, by its place."""
+        return self._said("backup")
+
+    def jobs(self) -> Iterator[tuple[Place, Any]]:
+        """What is said of every Job, by its place."""
+        return self._said("job")
+
+    def _said(self, table: str) -> Iterator[tuple[Place, Any]]:
+        rows = self._db.execute(f"select namespace, name, seen, said from {table} order by namespace, name, seen")
+        return ((Place(namespace, name, seen), json.loads(said)) for namespace, name, seen, said in rows)

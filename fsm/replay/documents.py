@@ -193,8 +193,10 @@ def _indent(line: bytes) -> bytes:
     return line[: len(line) - len(line.lstrip(b" \t"))]
 
 
-_TOKEN: Final = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")*+(["{}\[\]])')
-"""To the next bracket outside of texts, or to the quote of a text that does not end in the piece."""
+_TOKEN: Final = re.compile(rb'(?>(?:[^"{}\[\]]++|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")*)(["{}\[\]])')
+"""To the next bracket outside of texts, or to the quote of a text that does not end in the piece.
+
+The outer group is atomic, not possessive: Python 3.11.2 gets a possessive repeat of a group wrong."""
 _STRING_REST: Final = re.compile(rb'[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"')
 _LIST_KEY: Final = re.compile(rb'"items"\s*:\s*\[$')
 _CLOSER: Final = {ord("{"): b"}", ord("["): b"]"}

@@ -19,7 +19,7 @@ from fsm.adapter.verdict import DEADLINES, Judgement, Verdict, Verdicts, job_ver
 from fsm.errors import InputError, UsageError
 from fsm.machines import JOB
 from fsm.model import Backup, Job, Pod, text_of
-from fsm.replay.archive import Archive
+from fsm.replay.archive import Archive, Place
 from fsm.replay.merge import observed_at
 from fsm.replay.reader import Item, Problem
 from fsm.replay.track import Entry, Track
@@ -70,7 +70,7 @@ class Fold:
 
     def take_all(self, stream: Iterable[tuple[int, Item] | Problem]) -> None:
         """Feed everything that `merged` yields."""
-        with _collecting_seldom():
+        with collecting_seldom():
             for each in stream:
                 if isinstance(each, Problem):
                     self.note(each)
@@ -142,6 +142,7 @@ class Fold:
             return None
         if uid not in track.jobs:
             self.owners[uid] = owner_uid
+            track.numbers[newer.uid] = self._next()
             for pod_uid, (pod, text) in self.stray_pods.pop(uid, {}).items():
                 track.pods[pod_uid], track.texts[pod_uid] = pod, text
         old = track.jobs.get(uid)
@@ -213,7 +214,11 @@ class Fold:
             for job in oldest.jobs:
                 self.owners.pop(job, None)
             self._disordered.discard(uid)
-            self.archive.put(uid, (*oldest.key, oldest.seen), oldest.jobs, oldest)
+            verdicts = self.verdicts(oldest, self.newest)
+            place = Place(*oldest.key, oldest.seen)
+            jobs = zip(oldest.jobs, self._jobs_of(oldest, self.newest), strict=True)
+            said = ((job, where, entry) for job, (where, entry) in jobs)
+            self.archive.put(uid, place, backup_entry(oldest, verdicts), oldest, said)
 
     def tracks(self) -> Iterator[Track]:
         """Every Backup that was seen, in order of namespace, name, first seen."""
@@ -231,30 +236,39 @@ class Fold:
         return at
 
     def verdicts(self, track: Track, now: int) -> Verdicts:
-        """The verdicts on one Backup."""
+        """The verdicts on one Backup; one that the lifecycle cannot read is uncertain, and says why."""
         if track.backup is None or track.lifecycle is None or track.state is None:
             needs = (f"Backup {track.key[0]}/{track.key[1]}",)
             because = "only Jobs of this Backup were given"
             return Verdicts(Verdict(Judgement.UNCERTAIN, because, needs=needs), {})
-        return verdicts_of(track.lifecycle, track.observation, track.state, now, self.deadlines)
+        try:
+            return verdicts_of(track.lifecycle, track.observation, track.state, now, self.deadlines)
+        except InputError as error:
+            needs = (f"Backup {'/'.join(track.key)}",)
+            because = f"this Backup cannot be read as it is: {error}"
+            return Verdicts(Verdict(Judgement.UNCERTAIN, because, needs=needs), {})
 
     def backups(self, now: int) -> Iterator[dict[str, Any]]:
         """One entry a Backup, as DESIGN section 7 has it."""
-        for track in self.tracks():
-            yield backup_entry(track, self.verdicts(track, now))
+        here = sorted((*self.live.values(), *self.resting.values()), key=_order)
+        said = ((Place(*track.key, track.seen), backup_entry(track, self.verdicts(track, now))) for track in here)
+        return (entry for _, entry in merged_in_order(said, self.archive.backups(), key=_place))
 
     def jobs(self, now: int) -> Iterator[dict[str, Any]]:
         """One entry a Job uid, in order of namespace, name, first seen."""
-        return self.archive.ordered(self._job_entries(now))
-
-    def _job_entries(self, now: int) -> Iterator[dict[str, Any]]:
-        for track in self.tracks():
-            pods = tuple(track.pods.values())
-            for seen in track.jobs.values():
-                yield self._job_entry(seen, pods, track.key[1], now)
-        for uid, (_, seen) in self.stray_jobs.items():
+        tracks = (*self.live.values(), *self.resting.values())
+        here = [found for track in tracks for found in self._jobs_of(track, now)]
+        for uid, (number, seen) in self.stray_jobs.items():
             pods = tuple(pod for pod, _ in self.stray_pods.get(uid, {}).values())
-            yield self._job_entry(seen, pods, None, now)
+            here.append((Place(*seen.job.key, number), self._job_entry(seen, pods, None, now)))
+        here.sort(key=_place)
+        return (entry for _, entry in merged_in_order(here, self.archive.jobs(), key=_place))
+
+    def _jobs_of(self, track: Track, now: int) -> Iterator[tuple[Place, dict[str, Any]]]:
+        pods = tuple(track.pods.values())
+        for seen in track.jobs.values():
+            entry = self._job_entry(seen, pods, track.key[1], now)
+            yield Place(*seen.job.key, track.numbers[seen.uid]), entry
 
     def _job_entry(self, seen: SeenJob, pods: tuple[Pod, ...], backup: str | None, now: int) -> dict[str, Any]:
         job = seen.job
@@ -275,7 +289,7 @@ class Fold:
 
 
 @contextmanager
-def _collecting_seldom() -> Iterator[None]:
+def collecting_seldom() -> Iterator[None]:
     """Let the cyclic garbage collector rest: what is read has no cycles, and scanning it over and over takes longer
     than everything else together. The thresholds are the process's, and are put back."""
     before = gc.get_threshold()
@@ -344,6 +358,10 @@ def _version(thing: Backup | Job | Pod) -> int:
     """The resourceVersion as a number; -1 where it is none, and then the later item counts."""
     text = thing.metadata.resource_version
     return int(text) if text.isdigit() else -1
+
+
+def _place(found: tuple[Place, Any]) -> Place:
+    return found[0]
 
 
 def _order(track: Track) -> tuple[str, str, int]:

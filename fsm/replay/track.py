@@ -73,6 +73,7 @@ class Track:
         "keep",
         "key",
         "lifecycle",
+        "numbers",
         "pods",
         "seen",
         "since",
@@ -89,6 +90,7 @@ class Track:
         self.version = -1
         self.gone_at: int | None = None
         self.jobs: dict[str, SeenJob] = {}
+        self.numbers: dict[str, int] = {}
         self.pods: dict[str, Pod] = {}
         self.texts: dict[str, tuple[str, bytes]] = {}
         self.lifecycle: Lifecycle | None = None
@@ -121,11 +123,11 @@ class Track:
 
     @property
     def finished(self) -> bool:
-        """The lifecycle has no work left, and neither has a Job of it."""
+        """The lifecycle has no work left, and neither has a Job of it: no time will change what is said of them."""
         if self.lifecycle is None or self.state is None:
             return False
         over = self.lifecycle.machine.outcome(self.state.configuration) is not None
-        return over and all(seen.gone or seen.failed or seen.succeeded for seen in self.jobs.values())
+        return over and all(_is_over(seen) for seen in self.jobs.values())
 
     def catch_up(self, now: int) -> tuple[Entry, ...]:
         """Bring the machine to what is seen now; returns the transitions that were taken."""
@@ -175,6 +177,11 @@ class Track:
         uid = target.context.job or self.uid
         because = f"the Backup went from {source} to {goal}, and no declared path leads there"
         return Unexpected(now, event, source, goal, uid, because)
+
+
+def _is_over(seen: SeenJob) -> bool:
+    gone, failed, succeeded, deleting = seen.standing
+    return gone or ((failed or succeeded) and not deleting)
 
 
 def object_of(type_: str, text: bytes) -> Backup | Job | Pod:

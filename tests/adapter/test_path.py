@@ -120,7 +120,12 @@ RECORD = Record(1, T - 400, T - 100)
 
 SHORTCUTS: list[tuple[str, MachineState, MachineState, list[str]]] = [
     ("a Job ran unseen", _at("pending"), _at("running"), ["job_created", "pod_preparing", "br_started"]),
-    ("it completed unseen", _at("pending"), _at("complete"), ["job_created", "pod_preparing", "br_started", "completed"]),
+    (
+        "it completed unseen",
+        _at("pending"),
+        _at("complete"),
+        ["job_created", "pod_preparing", "br_started", "completed"],
+    ),
     (
         "its failure was recorded unseen",
         _at("running"),

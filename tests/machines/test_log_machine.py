@@ -131,7 +131,10 @@ def test_one_completed_moves_stream_and_lane_in_one_step() -> None:
 def test_only_the_current_command_moves_the_stream() -> None:
     """A truncate that completes while paused leaves the stream paused."""
     paused = LOG.state("paused", "idle", context=LogContext(LogCommand.TRUNCATE, commit_ts=TS))
-    assert LOG.leaves(_run(paused, "job_created", "pod_preparing", "br_started", "completed").configuration) == ("paused", "idle")
+    assert LOG.leaves(_run(paused, "job_created", "pod_preparing", "br_started", "completed").configuration) == (
+        "paused",
+        "idle",
+    )
 
 
 def test_a_stop_ends_a_paused_stream_too() -> None:
