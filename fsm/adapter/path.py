@@ -56,8 +56,9 @@ def _direct(
     lifecycle: Lifecycle, start: MachineState, target: MachineState, evidence: Evidence, now: int
 ) -> Leg | None:
     """The one step that a fact tells, which is nearly always all there is; the search would find the same."""
+    leading = lifecycle.machine.events_into(start.configuration, target.configuration)
     for question in lifecycle.questions_at(start, target):
-        offer = told(evidence, question, now)
+        offer = told(evidence, question, now) if question.name in leading else None
         if offer is not None:
             leg = _leg(lifecycle, start, offer)
             if leg is not None and lifecycle.same(leg.step.after, target, True):

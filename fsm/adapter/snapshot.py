@@ -385,30 +385,31 @@ class Facts:
         return None
 
     def _told_by_condition(self, name: str, attempt: int) -> Event | None:
-        for condition in self.observation.backup.status.conditions:
-            if _told_by(condition, self.records) == name:
-                event = event_of(name, condition, self.uid)
-                return event if _attempt(name, event.at, self.records) == attempt else None
-        return None
+        type_ = _TOLD_BY.get(name)
+        condition = None if type_ is None else self.observation.backup.status.condition(type_)
+        if condition is None or not self._is_meant(name, condition):
+            return None
+        event = event_of(name, condition, self.uid)
+        return event if _attempt(name, event.at, self.records) == attempt else None
+
+    def _is_meant(self, name: str, condition: Condition) -> bool:
+        """A Failed at a limit tells that time passed, any other of the program; RetryFailed needs a record."""
+        if condition.type is not Phase.FAILED:
+            return condition.type is not Phase.RETRY_FAILED or bool(self.records)
+        at_limit = condition.reason == ALREADY_FAILED and _limit(condition.message) is not None and bool(self.records)
+        return at_limit == (name == "tick")
 
 
-_TOLD = {
-    Phase.SCHEDULED: "job_created",
-    Phase.PREPARE: "pod_preparing",
-    Phase.RUNNING: "br_started",
-    Phase.COMPLETE: "completed",
-    Phase.INVALID: "rejected",
-    Phase.RETRY_FAILED: "retry_due",
+_TOLD_BY = {
+    "job_created": Phase.SCHEDULED,
+    "pod_preparing": Phase.PREPARE,
+    "br_started": Phase.RUNNING,
+    "completed": Phase.COMPLETE,
+    "rejected": Phase.INVALID,
+    "retry_due": Phase.RETRY_FAILED,
+    "aborted": Phase.FAILED,
+    "tick": Phase.FAILED,
 }
-
-
-def _told_by(condition: Condition, records: tuple[Record, ...]) -> str | None:
-    if condition.type is Phase.FAILED:
-        at_limit = condition.reason == ALREADY_FAILED and _limit(condition.message) and records
-        return "tick" if at_limit else "aborted"
-    if condition.type is Phase.RETRY_FAILED and not records:
-        return None
-    return _TOLD.get(condition.type)
 
 
 def _attempt(name: str, at: int, records: tuple[Record, ...]) -> int:

@@ -146,6 +146,24 @@ class Machine:
         """The events declared for a configuration, whatever their guards say."""
         return self._enabled[self.configuration(configuration)]
 
+    def events_into(self, configuration: tuple[str, ...], target: tuple[str, ...]) -> frozenset[str]:
+        """The events declared for a configuration that have an edge to a state of the target, or stay in one."""
+        found = self._events_into.get((configuration, target))
+        if found is None:
+            found = frozenset(
+                event
+                for event in self.enabled(configuration)
+                for region in self.alternatives[configuration, event]
+                for transition in region
+                if (transition.target or transition.source) in target
+            )
+            self._events_into[configuration, target] = found
+        return found
+
+    @cached_property
+    def _events_into(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]]:
+        return {}
+
     def guard_values(self, state: tuple[tuple[str, ...], Any], event: Event) -> dict[str, bool]:
         """What every guard on the event's alternatives says, by name."""
         configuration = self.configuration(state[0])
