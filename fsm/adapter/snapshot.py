@@ -45,8 +45,8 @@ WORKING = {Phase.SCHEDULED: "scheduled", Phase.PREPARE: "preparing", Phase.RUNNI
 class Reading(NamedTuple):
     """What the snapshot lifecycle reads in an observation before it decides.
 
-    `job` is the Job of the latest attempt that is known, `fresh` whether it belongs to the attempt that the records
-    say is the latest.
+    `job` is the Job of the latest attempt that the Backup can know, `fresh` whether it belongs to the attempt that the
+    records say is the latest.
     """
 
     records: tuple[Record, ...]
@@ -63,9 +63,22 @@ def reading_of(observation: Observation) -> Reading:
     """Records, policy and the Job of the latest attempt."""
     backup = observation.backup
     records = records_of(backup.status.backoff_retry_status)
-    job = observation.newest(f"backup-{backup.metadata.name}")
+    job = _job_known_to(records, observation.jobs_named(f"backup-{backup.metadata.name}"))
     fresh = job is not None and attempt_of(job, records) == sum(record.real is not None for record in records)
     return Reading(records, policy_of(backup.spec.backoff_retry_policy), job, fresh)
+
+
+def _job_known_to(records: tuple[Record, ...], jobs: list[SeenJob]) -> SeenJob | None:
+    """The newest Job, unless the Backup is older than that: after a failure the next Job comes with a retry on record.
+
+    Then it is the failed one, whose failure the Backup has yet to tell.
+    """
+    if len(jobs) > 1 and not (records and records[-1].real is None):
+        *earlier, newest = jobs
+        attempt = attempt_of(newest, records)
+        if earlier[-1].failed and attempt_of(earlier[-1], records) == attempt:
+            return earlier[-1]
+    return jobs[-1] if jobs else None
 
 
 def attempt_of(seen: SeenJob, records: tuple[Record, ...]) -> int:

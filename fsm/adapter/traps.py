@@ -142,7 +142,7 @@ def _vanished(case: Case, command: str) -> Said | None:
     if case.leaf != "failed":
         return None
     seen = _failed_job(case)
-    return Said(f"Job {seen.job.metadata.name}") if seen is not None and seen.gone else None
+    return Said(f"Job {seen.job.metadata.name}") if seen is not None and seen.vanished else None
 
 
 def _corrected(case: Case, command: str) -> Said | None:

@@ -251,6 +251,8 @@ def _run_verdict(case: Case) -> Verdict:
         return _backoff(case)
     if case.leaf == "retrying":
         return _retrying(case, seen)
+    if case.leaf == "failed" and seen.gone:
+        return _outdated(case, f"{_failed_because(seen, _pods(case, seen))}, and is removed, as after a record of it")
     if case.leaf == "failed":
         because = f"{_failed_because(seen, _pods(case, seen))}; the operator records it at its next look"
         return Verdict(Judgement.PROGRESSING, because, evidence=("Job status.conditions[Failed]",))
@@ -312,16 +314,20 @@ def _retrying(case: Case, seen: SeenJob) -> Verdict:
     return Verdict(Judgement.PROGRESSING, "the retry begins: the failed Job is about to be removed")
 
 
+def _outdated(case: Case, said: str) -> Verdict:
+    """The Job is ahead of the Backup."""
+    return Verdict(
+        Judgement.UNCERTAIN,
+        f"{said}: the Backup has probably changed since it was given",
+        needs=("Backup " + "/".join(case.observation.backup.key),),
+        evidence=("Job status.conditions", "status.phase"),
+    )
+
+
 def _under_way(case: Case, seen: SeenJob) -> Verdict:
     """A Job is at work, as far as the Backup says; what its Job says decides."""
     if seen.succeeded:
-        namespace, name = case.observation.backup.key
-        return Verdict(
-            Judgement.UNCERTAIN,
-            f"Job {seen.job.metadata.name} is complete, so the Backup has changed since it was given",
-            needs=(f"Backup {namespace}/{name}",),
-            evidence=("Job status.conditions[Complete]",),
-        )
+        return _outdated(case, f"Job {seen.job.metadata.name} is complete")
     found = job_verdict_of(seen, _pods(case, seen), case.now, case.deadlines)
     if found.verdict is Judgement.DONE:  # gone without a trap: a finished Job that was tidied away
         return Verdict(Judgement.PROGRESSING, found.because)

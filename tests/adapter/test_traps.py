@@ -47,11 +47,6 @@ STUCK: dict[str, tuple[Any, str, int]] = {
         "job-vanished",
         clock(3),
     ),
-    "S7 failed job removed unrecorded": (
-        (snapshot("Running", "Scheduled", "Running"), SeenJob(job("Failed", **FAILED_JOB), clock(2))),
-        "job-vanished",
-        clock(3),
-    ),
     "S8 minimum unreadable": (
         (snapshot("Running", "Scheduled", spec={"backoffRetryPolicy": {"minRetryDuration": "soon"}}), job("Failed")),
         "policy-unreadable",
@@ -152,6 +147,20 @@ HEALTHY: dict[str, tuple[Any, str, int]] = {
         (snapshot(status=RETRY_FAILED), job("Failed", **FAILED_JOB, **_deleted(2))),
         "waiting",
         clock(16),
+    ),
+    "failed job removed, its record not seen": (
+        (snapshot("Running", "Scheduled", "Running"), SeenJob(job("Failed", **FAILED_JOB), clock(2))),
+        "uncertain",
+        clock(3),
+    ),
+    "next job at work, the record of the retry not seen": (
+        (
+            snapshot("Running", "Scheduled", "Running"),
+            SeenJob(job("Failed", **FAILED_JOB), clock(2)),
+            job(uid="j-2", created=at(2, 5)),
+        ),
+        "uncertain",
+        clock(3),
     ),
     "old job gone": (
         (snapshot(status=RETRY_FAILED), SeenJob(job("Failed", **FAILED_JOB), clock(2, 2))),

@@ -149,7 +149,7 @@ def test_text_marks_what_was_inferred_and_what_has_no_time_and_says_what_that_me
     lines = Path(RETRY[0]).read_text().splitlines()
     torn = tmp_path / "torn.jsonl"
     torn.write_text("\n".join([lines[0], lines[-1]]))
-    text = run("replay", str(torn), RETRY[1]).out
+    text = run("replay", str(torn)).out
     assert "(inferred) was not seen itself" in text
     pause = run("replay", *story("backup-log-pause-resume")).out
     assert "(at least) the objects do not tell the time" in pause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import itertools
 import json
 import random
 import tracemalloc
@@ -98,6 +99,15 @@ def test_the_retry_story_is_healthy_wherever_it_is_cut_off() -> None:
         backup = answer(fold)["backups"][0]
         assert backup["verdict"] in ("progressing", "waiting", "done"), (length, backup["because"])
         assert backup["unexpected"] == [], length
+
+
+def test_the_retry_story_is_never_stuck_or_unexpected_while_one_of_its_files_lags_behind() -> None:
+    backups, jobs = lines_of(*RETRY)
+    for told, ran in itertools.product(range(1, len(backups) + 1), range(len(jobs) + 1)):
+        found = answer(folded(backups[:told], jobs[:ran]))["backups"][0]
+        assert found["unexpected"] == [], (told, ran)
+        delete_lost = (told, ran) == (8, 5)  # the retry is written, its delete was not seen: just what S1 looks like
+        assert (found["verdict"] in ("stuck", "failed")) == delete_lost, (told, ran, found["because"])
 
 
 @pytest.mark.parametrize("missing", range(24))
