@@ -81,6 +81,11 @@ def job_state_of(seen: SeenJob, pods: Iterable[Pod] = ()) -> MachineState:
     return state
 
 
+def job_leaf_of(seen: SeenJob, pods: Iterable[Pod] = ()) -> str:
+    """The id of the state the Job machine is in."""
+    return JOB.leaves(job_state_of(seen, pods).configuration)[0]
+
+
 def cause_of(job: Job, pods: Iterable[Pod]) -> str | None:
     """Why the pod of a Job failed (OOMKilled, Evicted, NodeLost, Error, …), where it is known."""
     for pod in pods:

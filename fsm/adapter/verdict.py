@@ -11,13 +11,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from fsm.adapter import log, snapshot
-from fsm.adapter.jobs import cause_of, decisive_condition, job_state_of, wait_of
+from fsm.adapter.jobs import cause_of, decisive_condition, job_leaf_of, wait_of
 from fsm.adapter.lifecycle import Lifecycle
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.traps import Case, Finding, trap_of
 from fsm.errors import UsageError
 from fsm.kernel import MachineState
-from fsm.machines import JOB
 from fsm.model import LogCommand, Pod, text_of
 from fsm.rules import is_requeued, job_name, log_job_name
 
@@ -79,7 +78,7 @@ def deadlines_with(changes: Mapping[str, int]) -> Mapping[str, int]:
 
 def job_verdict_of(seen: SeenJob, pods: tuple[Pod, ...], now: int, deadlines: Mapping[str, int] = DEADLINES) -> Verdict:
     """The verdict on one Job by itself, whatever its Backup makes of it."""
-    leaf = JOB.leaves(job_state_of(seen, pods).configuration)[0]
+    leaf = job_leaf_of(seen, pods)
     name = seen.job.metadata.name
     if leaf == "gone":
         return Verdict(Judgement.DONE, f"Job {name} is gone")

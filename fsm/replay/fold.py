@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from heapq import merge as merged_in_order
 from typing import Any, NamedTuple
 
-from fsm.adapter.jobs import cause_of, decisive_condition, job_state_of, wait_of
+from fsm.adapter.jobs import cause_of, decisive_condition, job_leaf_of, wait_of
 from fsm.adapter.observation import SeenJob
 from fsm.adapter.verdict import DEADLINES, Judgement, Verdict, Verdicts, job_verdict_of, verdicts_of
 from fsm.errors import InputError, UsageError
-from fsm.machines import JOB
 from fsm.model import Backup, Job, Pod, text_of
 from fsm.replay.archive import Archive, Place
 from fsm.replay.merge import observed_at
@@ -34,11 +33,11 @@ MOST_PROBLEMS = 10_000
 Listener = Callable[[Track, Entry], None]
 
 
-class Position(NamedTuple):
-    """Where the input stood when something was noticed."""
+class Touched(NamedTuple):
+    """The Backup that an item is about, if it is about one, and whether its machine has to look again."""
 
-    file: str
-    line: int
+    track: Track | None
+    news: bool = False
 
 
 class Fold:
@@ -89,13 +88,15 @@ class Fold:
         if item.repeat:
             return
         if isinstance(item.object, Backup):
-            track = self._take_backup(item, item.object)
+            track, news = self._take_backup(item, item.object)
         elif isinstance(item.object, Job):
-            track = self._take_job(item, item.object)
+            track, news = self._take_job(item, item.object)
         else:
-            track = self._take_pod(item, item.object)
-        if track is not None:
+            track, news = self._take_pod(item, item.object)
+        if track is not None and news:
             self._catch_up(track, item)
+        if track is not None and track.finished:
+            self._rest(track)
 
     def _catch_up(self, track: Track, item: Item) -> None:
         try:
@@ -108,24 +109,22 @@ class Fold:
         if self.listener is not None:
             for entry in entries:
                 self.listener(track, entry)
-        if track.finished:
-            self._rest(track)
 
-    def _take_backup(self, item: Item, backup: Backup) -> Track | None:
+    def _take_backup(self, item: Item, backup: Backup) -> Touched:
         uid = backup.metadata.uid or "/".join(backup.key)
         track = self._track(uid, backup.key)
         version = _version(backup)
         deleted = item.type == "DELETED"
         if track.backup is not None and not self._is_news(item, uid, version, track.version, deleted, track.gone_at):
-            return track if deleted and track.gone_at is not None else None
+            return Touched(track)
         if track.backup is None or version >= track.version:
             track.backup, track.version, track.key = backup, version, backup.key
             track.texts[""] = (item.type, item.text)
         if deleted and track.gone_at is None:
             track.gone_at = observed_at(item) or 0
-        return track
+        return Touched(track, news=True)
 
-    def _take_job(self, item: Item, job: Job) -> Track | None:
+    def _take_job(self, item: Item, job: Job) -> Touched:
         uid = job.metadata.uid or "/".join(job.key)
         owner = job.metadata.owner
         deleted_at = (observed_at(item) or 0) if item.type == "DELETED" else None
@@ -134,22 +133,22 @@ class Fold:
             newer = self._newer_job(item, uid, old, SeenJob(job, deleted_at))
             if newer is not None:
                 self.stray_jobs[uid] = (number, newer)
-            return None
+            return Touched(None)
         owner_uid = owner.uid or f"{job.metadata.namespace}/{owner.name}"
         track = self._track(owner_uid, (job.metadata.namespace, owner.name))
         newer = self._newer_job(item, uid, track.jobs.get(uid), SeenJob(job, deleted_at))
         if newer is None:
-            return None
+            return Touched(track)
         if uid not in track.jobs:
             self.owners[uid] = owner_uid
-            track.numbers[newer.uid] = self._next()
+            track.numbers[uid] = self._next()
             for pod_uid, (pod, text) in self.stray_pods.pop(uid, {}).items():
                 track.pods[pod_uid], track.texts[pod_uid] = pod, text
         old = track.jobs.get(uid)
         track.jobs[uid] = newer
         if newer.job is job:
             track.texts[uid] = (item.type, item.text)
-        return track if old is None or old.standing != newer.standing else None
+        return Touched(track, news=old is None or old.standing != newer.standing)
 
     def _newer_job(self, item: Item, uid: str, old: SeenJob | None, new: SeenJob) -> SeenJob | None:
         """What is known of a Job after an item, None where the item says nothing new."""
@@ -169,22 +168,22 @@ class Fold:
             self.note(Problem(item.file, item.line, "metadata.resourceVersion", message, "order"))
         return (deleted and gone_at is None) or version > known or version < 0
 
-    def _take_pod(self, item: Item, pod: Pod) -> Track | None:
+    def _take_pod(self, item: Item, pod: Pod) -> Touched:
         owner = pod.metadata.owner
         if owner is None or owner.kind != "Job":
-            return None
+            return Touched(None)
         uid = pod.metadata.uid or "/".join(pod.key)
         owner_uid = self.owners.get(owner.uid) or self.archive.owner_of(owner.uid)
         if owner_uid is None:
             pods = self.stray_pods.setdefault(owner.uid, {})
             if uid not in pods or _version(pod) > _version(pods[uid][0]):
                 pods[uid] = pod, (item.type, item.text)
-            return None
+            return Touched(None)
         track = self._track(owner_uid, ("", ""))
         old = track.pods.get(uid)
         if old is None or _version(pod) > _version(old) or _version(pod) < 0:
             track.pods[uid], track.texts[uid] = pod, (item.type, item.text)  # one that is gone still tells the cause
-        return None
+        return Touched(track)
 
     # -------------------------------------------------------------- who is in memory
 
@@ -266,9 +265,9 @@ class Fold:
 
     def _jobs_of(self, track: Track, now: int) -> Iterator[tuple[Place, dict[str, Any]]]:
         pods = tuple(track.pods.values())
-        for seen in track.jobs.values():
+        for uid, seen in track.jobs.items():
             entry = self._job_entry(seen, pods, track.key[1], now)
-            yield Place(*seen.job.key, track.numbers[seen.uid]), entry
+            yield Place(*seen.job.key, track.numbers[uid]), entry
 
     def _job_entry(self, seen: SeenJob, pods: tuple[Pod, ...], backup: str | None, now: int) -> dict[str, Any]:
         job = seen.job
@@ -281,7 +280,7 @@ class Fold:
             "uid": job.metadata.uid,
             "backup": backup,
             "command": purpose.command if backup is not None and purpose is not None else None,
-            "state": JOB.leaves(job_state_of(seen, pods).configuration)[0],
+            "state": job_leaf_of(seen, pods),
             "reason": reason or (wait.reason if wait is not None else "") or None,
             "cause": cause_of(job, pods),
             **verdict_json(verdict),

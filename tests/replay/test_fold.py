@@ -274,6 +274,20 @@ def test_a_finished_backup_leaves_memory_and_is_still_in_the_answer() -> None:
     assert {len(each["transitions"]) for each in found} == {10}
 
 
+def test_a_late_item_that_changes_nothing_does_not_keep_a_finished_backup_in_memory() -> None:
+    """A Job's counters, and an object that goes back in time, touch a Backup that rests or lies in the archive."""
+    told = list(many(12))
+    job = next(line for line in reversed(told) if '"kind":"Job"' in line)
+    echoes = [job.replace(f"{11:08x}", f"{number:08x}").replace(f"{11:06}", f"{number:06}") for number in range(12)]
+
+    def tick(thing: dict[str, Any]) -> None:
+        thing["metadata"]["resourceVersion"] = "99998"
+        thing["status"]["ready"] = 1
+
+    fold = folded([*told, *(_edited(line, tick) for line in echoes), *told[:3]], recent=4)
+    assert (len(fold.live), len(fold.resting), fold.archive.size) == (0, 4, 8)
+
+
 def test_a_finished_backup_comes_back_for_a_late_item() -> None:
     backups, _ = lines_of(*RETRY)
     first = backups[-1].replace("5f0c2a1e", f"{0:08x}").replace("demo-full", f"demo-{0:06}")
