@@ -7,7 +7,6 @@ command that no page tells of is a fault with a name. Nothing outside the blocks
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,8 @@ import click
 from fsm.adapter.traps import TRAPS, Trap
 from fsm.cli import COMMANDS, cli
 from fsm.diagram import markdown_of
-from fsm.errors import FsmError, InputError, Place
+from fsm.diagram.generate import write_or_check
+from fsm.errors import InputError, Place
 from fsm.kernel import Machine
 from fsm.machines import MACHINES
 
@@ -178,21 +178,8 @@ def write(directory: Path) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0: all is written or up to date; 1: the check found a fault; 2: it cannot be done."""
-    parser = argparse.ArgumentParser(prog="python -m fsm.cli.docgen", description=__doc__)
-    parser.add_argument("directory", type=Path, metavar="DIR")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail and name each page that is stale")
-    chosen = parser.parse_args(arguments)
-    try:
-        found = list((faults if chosen.check else write)(chosen.directory))
-    except (FsmError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    for line in found:
-        print(line, file=sys.stderr if chosen.check else sys.stdout)
-    if chosen.check and found:
-        print(f"write them anew: python -m fsm.cli.docgen {chosen.directory}", file=sys.stderr)
-    return int(chosen.check and bool(found))
+    """Write the pages, or check them."""
+    return write_or_check("fsm.cli.docgen", __doc__, write, faults, arguments)
 
 
 if __name__ == "__main__":

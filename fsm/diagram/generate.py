@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fsm.diagram import FORMATS
@@ -52,20 +52,34 @@ def write(directory: Path) -> list[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0: all is written or up to date; 1: the check found a stale picture; 2: it cannot be done."""
-    parser = argparse.ArgumentParser(prog="python -m fsm.diagram.generate", description=__doc__)
+    """Write the pictures, or check them."""
+    return write_or_check("fsm.diagram.generate", __doc__, write, stale, arguments)
+
+
+def write_or_check(
+    module: str,
+    doc: str | None,
+    written: Callable[[Path], Iterable[object]],
+    faults: Callable[[Path], Iterable[object]],
+    arguments: Sequence[str] | None,
+) -> int:
+    """The command line of what is generated into a directory; prints the files that changed, or what is wrong.
+
+    Exit code 0: all is written or up to date; 1: the check found a fault; 2: it cannot be done.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc)
     parser.add_argument("directory", type=Path, metavar="DIR")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail and name each picture that is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail and name each file that is stale")
     chosen = parser.parse_args(arguments)
     try:
-        found = stale(chosen.directory) if chosen.check else [str(path) for path in write(chosen.directory)]
+        found = list((faults if chosen.check else written)(chosen.directory))
     except (FsmError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     for line in found:
         print(line, file=sys.stderr if chosen.check else sys.stdout)
     if chosen.check and found:
-        print(f"write them anew: python -m fsm.diagram.generate {chosen.directory}", file=sys.stderr)
+        print(f"write them anew: python -m {module} {chosen.directory}", file=sys.stderr)
     return int(chosen.check and bool(found))
 
 
