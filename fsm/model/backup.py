@@ -46,9 +46,11 @@ class TidbAccess(Model):
 class S3Storage(Model):
     """`spec.s3`."""
 
+    provider: str = ""
     bucket: str = ""
     prefix: str = ""
     endpoint: str = ""
+    secret_name: str = ""
 
 
 class GcsStorage(Model):
@@ -57,6 +59,7 @@ class GcsStorage(Model):
     project_id: str = ""
     bucket: str = ""
     prefix: str = ""
+    secret_name: str = ""
 
 
 class AzblobStorage(Model):
@@ -64,6 +67,9 @@ class AzblobStorage(Model):
 
     container: str = ""
     prefix: str = ""
+    secret_name: str = ""
+    storage_account: str = ""
+    sas_token: str = ""
 
 
 class Volume(Model):

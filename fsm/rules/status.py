@@ -4,14 +4,14 @@ Operator-semantics 3.2 to 3.6, and one attempt of 3.1. Pure: the object that was
 written comes out with a flag that says whether it would be. Reading again, retrying and writing are the caller's.
 
 The operator compares times as Go values in memory, so a clock reading differs from every time read back from the API,
-be it the same second; it equals only itself. Here a time written by an Update is a `Reading` that remembers its Update:
-applied a second time to its own result the same Update changes nothing (which is how S4 loses writes).
+be it the same second; it equals only itself. Here a time that an Update wrote is a `Reading`, which knows its reading
+of the clock: applied a second time to its own result the same Update changes nothing (which is how S4 loses writes).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from fsm.errors import UsageError
@@ -61,7 +61,11 @@ _WITHHELD = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """The fields one write may change; None leaves a field alone. Times are instants, read from the clock just now."""
+    """The fields one write may change; None leaves a field alone. Times are instants, read from the clock just now.
+
+    `reading` stands for that reading of the clock: two Updates wrote the same time only if theirs are equal. By default
+    no other Update's is.
+    """
 
     backup_path: str | None = None
     time_started: int | None = None
@@ -85,18 +89,19 @@ class Update:
     real_retry_at: int | None = None
     retry_reason: str | None = None
     original_reason: str | None = None
+    reading: Hashable = field(default_factory=object)
 
 
 class Reading(str):
-    """The text of a time that was not read back from the API yet, and the Update whose clock reading it is."""
+    """The text of a time that was not read back from the API yet, and which reading of the clock it is."""
 
-    source: Update
+    source: Hashable
 
     @classmethod
     def of(cls, source: Update, instant: int) -> Reading:
         """A reading of that Update."""
         reading = cls(text_of(instant))
-        reading.source = source
+        reading.source = source.reading
         return reading
 
 
@@ -157,7 +162,7 @@ def _changed_readings(old: Any, update: Update, names: Iterable[str]) -> dict[st
 
 def _is_other(stored: str | None, instant: int, update: Update) -> bool:
     """A stored time is this reading only if this very Update put it there."""
-    return not (isinstance(stored, Reading) and stored.source is update and stored == text_of(instant))
+    return not (isinstance(stored, Reading) and stored.source == update.reading and stored == text_of(instant))
 
 
 def _changed_times(status: BackupStatus, update: Update, names: frozenset[str]) -> dict[str, Any]:

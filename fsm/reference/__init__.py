@@ -1,0 +1,123 @@
+"""TiDB Operator v1.6's own Backup controller as pure functions (operator-semantics 4 to 9). No client, no clock.
+
+It reads like the specification and is no chart: what it does, wrong or right, is what the operator does; the operator's
+Go program judges it. An `Entry` wakes it, an `Invocation` says what it asks of the world next, an `Operator` is what it
+remembers. What it computes without asking anybody is in `fsm.rules`.
+"""
+
+from fsm.reference.cache import Cache, Pointer
+from fsm.reference.calls import (
+    Add,
+    AddRateLimited,
+    ApiError,
+    CachedBackup,
+    CachedClaim,
+    CachedCluster,
+    CachedJob,
+    CachedPointer,
+    CachedSecret,
+    Call,
+    CreateClaim,
+    CreateJob,
+    DeleteJob,
+    Done,
+    EditCached,
+    Forget,
+    GetCluster,
+    Key,
+    Local,
+    Now,
+    OpenEtcd,
+    Perform,
+    QueryTask,
+    QueueCall,
+    ReadTracked,
+    Refused,
+    Remote,
+    Result,
+    StorageHas,
+    UpdateBackup,
+    WriteTracked,
+    WriteVolumeMetadata,
+)
+from fsm.reference.cluster import TidbCluster
+from fsm.reference.handler import Tombstone
+from fsm.reference.instant import Instant, at_second
+from fsm.reference.invocation import (
+    BackupEvent,
+    Entry,
+    Invocation,
+    JobDeletion,
+    PodStart,
+    TrackerStart,
+    TrackerTick,
+    Work,
+    identity_of,
+    run,
+)
+from fsm.reference.operator import Operator
+from fsm.reference.pod import Arguments, Metadata, arguments_of_pod
+from fsm.reference.queue import WorkQueue
+from fsm.reference.task import KEYS, Etcd, TaskState, task_state
+from fsm.reference.tracked import Tracked
+
+__all__ = [
+    "KEYS",
+    "Add",
+    "AddRateLimited",
+    "ApiError",
+    "Arguments",
+    "BackupEvent",
+    "Cache",
+    "CachedBackup",
+    "CachedClaim",
+    "CachedCluster",
+    "CachedJob",
+    "CachedPointer",
+    "CachedSecret",
+    "Call",
+    "CreateClaim",
+    "CreateJob",
+    "DeleteJob",
+    "Done",
+    "EditCached",
+    "Entry",
+    "Etcd",
+    "Forget",
+    "GetCluster",
+    "Instant",
+    "Invocation",
+    "JobDeletion",
+    "Key",
+    "Local",
+    "Metadata",
+    "Now",
+    "OpenEtcd",
+    "Operator",
+    "Perform",
+    "PodStart",
+    "Pointer",
+    "QueryTask",
+    "QueueCall",
+    "ReadTracked",
+    "Refused",
+    "Remote",
+    "Result",
+    "StorageHas",
+    "TaskState",
+    "TidbCluster",
+    "Tombstone",
+    "Tracked",
+    "TrackerStart",
+    "TrackerTick",
+    "UpdateBackup",
+    "Work",
+    "WorkQueue",
+    "WriteTracked",
+    "WriteVolumeMetadata",
+    "arguments_of_pod",
+    "at_second",
+    "identity_of",
+    "run",
+    "task_state",
+]
