@@ -19,7 +19,7 @@ from fsm.cli.options import FILE, output_option
 from fsm.cli.output import JsonObject, Output, Span, compact, indented
 from fsm.cli.progress import Progress
 from fsm.cli.reading import MOST_SAID, STDIN, checked
-from fsm.conform import DEFAULT_TOLERANCE, Judgement, Mismatch, Tally, Vector, judged, vector_from
+from fsm.conform import DEFAULT_TOLERANCE, Group, Judgement, Mismatch, Tally, Vector, judged, vector_from
 from fsm.conform.telling import asked_text, happenings
 from fsm.conform.vector import id_of
 from fsm.errors import InputError, Place, UsageError
@@ -39,6 +39,8 @@ WIDTH = 10
 """Where the values of a difference begin, after their label."""
 SHOWN = 1_000
 """Characters of a value that is shown in text."""
+IN_TABLE = 40
+"""Characters of a value in a table."""
 _ADVICE = "\nMend it, or use --keep-going to leave it out and judge the rest."
 
 
@@ -200,7 +202,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def _lines(name: str, stream: BinaryIO) -> Generator[bytes | InputError, None, None]:
-    """The lines of a file, which may be compressed; stdin stays open. Where it cannot be read on, an InputError is the last."""
+    """The lines of a file, which may be compressed; where it cannot be read on, an InputError. Stdin stays open."""
     buffered = io.BufferedReader(cast(io.RawIOBase, stream))
     try:
         if name.endswith(".gz") or buffered.peek(len(_GZIP)).startswith(_GZIP):
@@ -285,7 +287,7 @@ class Page:
         self._title(judgement)
         for step, mismatches in groupby(judgement.mismatches, lambda each: each.step):
             index = judgement.runs[step or 0].index
-            self._before(happenings(judgement.vector, index))
+            self._before("rule" if step is None else "after", happenings(judgement.vector, index))
             for each in mismatches:
                 place = "" if step is None else f"then[{step}]."
                 self.output.line("  ", Span(f"{place}{each.difference.path}", "name"))
@@ -298,14 +300,12 @@ class Page:
         self.output.line()
         self.output.line(Span(f"{sign} {vector.id}", style), "  ", Span(str(vector.place), "dim"))
 
-    def _before(self, texts: Sequence[str]) -> None:
+    def _before(self, label: str, texts: Sequence[str]) -> None:
         for number, text in enumerate(texts):
-            self.output.paragraph(Span("  after" if number == 0 else "", "dim"), text, WIDTH)
+            self.output.paragraph(Span(f"  {label}" if number == 0 else "", "dim"), text, WIDTH)
 
     def _value(self, label: str, value: Any) -> None:
-        text = "(nothing)" if value is None else compact(value)
-        short = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-        self.output.line("      ", Span(label.ljust(WIDTH), "dim"), short)
+        self.output.line("      ", Span(label.ljust(WIDTH), "dim"), _shown(value, SHOWN))
 
     def run(self, judgement: Judgement) -> None:
         """What our side does in a vector, step by step, and what comes of it."""
@@ -324,10 +324,23 @@ class Page:
         """The differences by their paths, and the sum."""
         if tally.mismatched:
             self.output.title("Differences by path")
-            heads = ("VECTORS", "TIMES", "PATH", "FIRST")
-            rows = [(f"{g.vectors:,}", f"{g.count:,}", shape, g.where.id) for shape, g in tally.groups]
-            self.output.table(heads, rows)
+            heads = ("VECTORS", "TIMES", "PATH", "FIRST IN", "EXPECTED", "OURS")
+            self.output.table(heads, [_row(*pair) for pair in tally.groups])
             self.output.line()
         shown = f" ({most:,} shown)" if tally.mismatched > most else ""
         differ = f"{tally.mismatched:,} {'differs' if tally.mismatched == 1 else 'differ'}{shown}"
-        self.output.line(f"{tally.vectors:,} vectors: {tally.conform:,} conform, {differ}")
+        vectors = f"{tally.vectors:,} {'vector' if tally.vectors == 1 else 'vectors'}"
+        self.output.line(f"{vectors}: {tally.conform:,} conform, {differ}")
+
+
+def _row(shape: str, group: Group) -> tuple[str, ...]:
+    """The mismatches at one shape of path, with the first of them."""
+    first = group.first.difference
+    values = (_shown(value, IN_TABLE) for value in (first.expected, first.ours))
+    return f"{group.vectors:,}", f"{group.count:,}", shape, group.where.id, *values
+
+
+def _shown(value: Any, limit: int) -> str:
+    """JSON on one line, cut off where it is longer."""
+    text = "(nothing)" if value is None else compact(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -36,7 +36,7 @@ class Difference:
 
 def normalised(value: Any) -> Any:
     """JSON data without what is empty; an empty value becomes None. Elements of lists keep their places."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         members = {name: normalised(each) for name, each in value.items()}
         return {name: each for name, each in members.items() if each is not None} or None
     if isinstance(value, list | tuple):

@@ -13,7 +13,7 @@ from typing import Any
 from fsm.conform.shape import Event, Fault, Given, Happening, JobDeleted, Refresh, Run, Set, Tick
 from fsm.conform.times import rendered
 from fsm.conform.world import World, world_of
-from fsm.errors import InputError
+from fsm.errors import InputError, Place
 from fsm.model import Backup, Job
 from fsm.reference import (
     KEYS,
@@ -72,7 +72,7 @@ def played(given: Given, when: Iterable[Happening]) -> Iterator[Played]:
                 world = world.refreshed(happening)
             case _:
                 running = _Running(world, happening.answers)
-                result = running.result(_entry(happening, world, key))
+                result = running.result(_entry(happening, world, key, f"when[{index}]"))
                 world = running.world
                 yield Played(index, tuple(running.asked), _outcome(running.asked, result, world))
 
@@ -86,30 +86,29 @@ def _key(given: Given, when: Iterable[Happening]) -> Key:
     return next((each.backup.key for each in contents if isinstance(each.backup, Backup)), ("", ""))
 
 
-def _entry(happening: Run, world: World, key: Key) -> Entry:
+def _entry(happening: Run, world: World, key: Key, path: str) -> Entry:
     """What wakes the operator."""
     match happening:
         case Event():
-            return _event(happening, world, key)
+            return _event(happening, world, key, path)
         case JobDeleted(job=Job() as job, tombstone=False):
             return JobDeletion(job)
-        case JobDeleted(tombstone=True):
-            return JobDeletion(Tombstone())
         case JobDeleted():
-            raise InputError("a jobDeleted without a Job", expected="job, or tombstone")
+            return JobDeletion(Tombstone())
         case Tick():
             return TrackerTick(key)
     return Work(key)
 
 
-def _event(happening: Event, world: World, key: Key) -> Entry:
+def _event(happening: Event, world: World, key: Key, path: str) -> Entry:
     if happening.tombstone:
         return BackupEvent(Tombstone())
     if happening.object is not None:
         return BackupEvent(happening.object)
     cached = world.operator.cache.backups.get(key)
     if cached is None:
-        raise InputError("an event, but no Backup is cached then", expected="object, or tombstone")
+        expected = "a cached Backup, object, or tombstone"
+        raise InputError("found an event, but no Backup is cached then", expected=expected, place=Place(path=path))
     return BackupEvent(cached.object, cached.address)
 
 

@@ -7,10 +7,10 @@ to. Times are resolved before.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from fsm.errors import InputError, Place
 from fsm.model import Backup, Job, Model
@@ -114,7 +114,7 @@ class Fault(Part, frozen=True):
     """How the API server answers the nth call of a kind in a run. `performed`: it did it all the same."""
 
     call: Literal["update backups", "create jobs", "delete jobs", "get tidbclusters", "create persistentvolumeclaims"]
-    nth: int
+    nth: Annotated[int, Meta(ge=1)]
     error: Refused
     message: str
     performed: bool = False
@@ -138,6 +138,10 @@ class JobDeleted(Run, tag="jobDeleted", frozen=True):
 
     job: Job | None = None
     tombstone: bool = False
+
+    def __post_init__(self) -> None:
+        if self.job is None and not self.tombstone:
+            raise ValueError("found no job; expected job, or tombstone")
 
 
 class Sync(Run, tag="sync", frozen=True):
