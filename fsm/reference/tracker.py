@@ -44,7 +44,7 @@ def _fetched_cluster(backup: Backup) -> Program[TidbCluster]:
 def track_at_start(backup: Backup) -> Program[None]:
     """When the operator starts each log backup is registered; one whose cluster cannot be fetched is left out (S12).
 
-    One without `spec.br` crashes the operator (S15), which here is an AssertionError.
+    One without `spec.br` crashes the operator (S15).
     """
     try:
         yield from track(Handle(backup))

@@ -5,7 +5,18 @@ from __future__ import annotations
 from fsm.model import LOG_UNKNOWN, Backup, Mode, Phase
 from fsm.reference.calls import CachedCluster, Key
 from fsm.reference.cluster import TidbCluster
-from fsm.reference.program import CallError, GoError, Handle, IgnoreError, Program, RequeueError, not_found, where
+from fsm.reference.program import (
+    NIL,
+    CallError,
+    GoError,
+    Handle,
+    IgnoreError,
+    PanicError,
+    Program,
+    RequeueError,
+    not_found,
+    where,
+)
 from fsm.reference.updater import condition_of, try_update_status
 from fsm.rules import current_command, validate_spec
 
@@ -49,9 +60,10 @@ def _ready_cluster(handle: Handle, command: str) -> Program[TidbCluster]:
 
 
 def cluster_key(backup: Backup) -> Key:
-    """The TidbCluster that is backed up; its namespace is the Backup's unless the spec names another."""
+    """The TidbCluster that is backed up, in the Backup's namespace unless the spec names one; without `br` a panic."""
     br = backup.spec.br
-    assert br is not None, "a Backup without spec.br has no cluster"
+    if br is None:
+        raise PanicError(NIL)
     return br.cluster_namespace or backup.metadata.namespace, br.cluster
 
 
