@@ -123,6 +123,7 @@ class Stage:
         self.calls: list[Call] = []
         self.queued: list[QueueCall] = []
         self.operator = Operator()
+        self.following = False
         self.refresh()
 
     # -------------------------------------------------------------- the operator
@@ -151,8 +152,9 @@ class Stage:
         return self.invoke(TrackerTick(KEY))
 
     def pod(self, *arguments: str) -> Done:
-        """The program with these arguments, behind those that name the Backup."""
+        """The program with these arguments, behind those that name the Backup; its informer is never late."""
         program, *rest = arguments
+        self.following = True
         return self.invoke(PodStart(arguments_of_pod([program, "--namespace=ns", "--backupName=demo", *rest])))
 
     def restart(self) -> None:
@@ -254,6 +256,8 @@ class Stage:
         match call:
             case UpdateBackup(written):
                 self.backup = written
+                if self.following:
+                    self.refresh()
             case CreateJob(made):
                 self.jobs[made.metadata.name] = made
             case DeleteJob(key):
