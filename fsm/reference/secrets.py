@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fsm.model import AzblobStorage, Backup, BackupSpec, GcsStorage, S3Storage
 from fsm.reference.calls import CachedSecret, Key
-from fsm.reference.program import CallError, Program, ReasonedError, not_found, where
+from fsm.reference.program import NIL, CallError, PanicError, Program, ReasonedError, not_found, where
 
 PASSWORD = ("password",)
 S3_KEYS = ("access_key", "secret_key")
@@ -75,14 +75,17 @@ def _check_keys(key: Key, wanted: tuple[str, ...], kind: str, title: str, reason
 
 
 def _check_azblob(azblob: AzblobStorage, namespace: str) -> Program[None]:
+    """Where no secret is named, and account or signature are to be read from it, the operator crashes."""
     key = (namespace, azblob.secret_name)
-    keys: Keys = frozenset()
+    keys: Keys | None = None
     if azblob.secret_name:
-
-        def absent(error: str) -> str:
-            return f"get azblob secret {'/'.join(key)} failed, err: {error}"
-
-        keys = yield from _secret(key, "GetAzblobSecretFailed", absent)
+        keys = yield from _secret(
+            key, "GetAzblobSecretFailed", lambda error: f"get azblob secret {'/'.join(key)} failed, err: {error}"
+        )
+    if azblob.storage_account and azblob.sas_token:
+        return
+    if keys is None:
+        raise PanicError(NIL)
     if not azblob.storage_account and AZBLOB_ACCOUNT not in keys:
         text = f"secret {'/'.join(key)} missing some keys, storage account unspecified: "
         raise ReasonedError("azblobAccountNotExist", text)

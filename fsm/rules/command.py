@@ -41,7 +41,10 @@ def _truncate_wished(backup: Backup) -> bool:
 
 
 def is_synced(backup: Backup, command: str) -> bool:
-    """Nothing is left to do for this subcommand (operator-semantics 2.5); never true of a truncation."""
+    """Nothing is left to do for this subcommand (operator-semantics 2.5); never true of a truncation, nor outside log
+    mode."""
+    if backup.mode != Mode.LOG:
+        return False
     if command == LogCommand.START:
         return backup.status.commit_ts != ""
     known = _COMMANDS.get(command)
