@@ -1,4 +1,4 @@
-"""The one type of time in the reference: a reading of a clock, to the nanosecond. Reads no clock.
+"""The one type of time in the reference: a reading of a clock, to the nanosecond (operator-semantics 5.3). Reads none.
 
 The operator keeps nanoseconds until it reads an object back from the API server, which cuts them off; it compares in
 whole seconds. Nothing else in this package calculates with times, so that a checker can put ticks in their place.

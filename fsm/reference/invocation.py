@@ -1,4 +1,4 @@
-"""An invocation of the operator as a value: what woke it, and the answers it has got so far.
+"""An invocation of the operator as a value: what woke it (operator-semantics 0), and the answers it has got so far.
 
 What it asks next is a function of these alone, so an invocation can be stopped between any two calls, copied, compared,
 hashed, given a different answer, and resumed. Nothing is remembered but answers: to find the next call the program is

@@ -1,4 +1,4 @@
-"""The operator's process as a value: what it remembers, and what it answers itself while it works.
+"""The operator's process as a value (operator-semantics 0): what it remembers, and what it answers itself.
 
 A crash is `Operator()`: everything here is forgotten, and read again from the API server.
 """
