@@ -117,8 +117,8 @@ def _record_or_log(handle: Handle, reason: str, original: str) -> Program[None]:
 
 
 def retry_after_failure(handle: Handle, reason: str, original: str) -> Program[None]:
-    """RetryAfterFailure, 4.3: a snapshot is retried; everything else has failed for good, a volume snapshot's execute Job
-    by a condition of its own and without a sync (7.1)."""
+    """RetryAfterFailure, 4.3: a snapshot is retried, everything else has failed for good; a volume snapshot's execute
+    Job by a condition of its own (7.1)."""
     if handle.backup.mode == Mode.SNAPSHOT:
         yield from retry_snapshot(handle)
         return
