@@ -7,8 +7,8 @@ import io
 import shutil
 import sys
 import zlib
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -140,25 +140,27 @@ class Judging:
         if self._progress is not None:
             self._progress.clear()
 
-    def judgements(self, tally: Tally) -> Iterator[Judgement]:
-        """Each vector's judgement, which `tally` has counted."""
+    def judge(self, listener: Callable[[Judgement, Tally], None]) -> Tally:
+        """Judge all vectors; `listener` gets each judgement, and the tally that has counted it."""
+        tally = Tally()
         with ExitStack() as stack:
             streams = [cast(BinaryIO, stack.enter_context(click.open_file(name, "rb"))) for name in self.wish.files]
-            self._progress = VectorProgress(streams)
+            progress = self._progress = VectorProgress(streams)
             stack.callback(self.clear)
             for name, stream in zip(self.wish.files, streams, strict=True):
-                for judgement in self._of_file(STDIN if name == "-" else name, stream):
+                for judgement in self._of_file(STDIN if name == "-" else name, _lines(name, stream, stack)):
                     tally.add(judgement)
-                    self._progress.item(tally.mismatched)
-                    yield judgement
+                    progress.item(tally.mismatched)
+                    listener(judgement, tally)
+        return tally
 
-    def _of_file(self, name: str, stream: BinaryIO) -> Iterator[Judgement]:
-        with closing(_lines(name, stream)) as lines:
-            for number, line in enumerate(lines, 1):
-                if isinstance(line, InputError):
-                    self._meet(line)
-                elif line.strip() and self._is_wanted(line):
-                    yield from self._of_line(line, Place(name, number))
+    def _of_file(self, name: str, lines: Iterable[bytes | OSError | EOFError | zlib.error]) -> Iterator[Judgement]:
+        for number, line in enumerate(lines, 1):
+            if isinstance(line, Exception):
+                reason = getattr(line, "strerror", None) or line
+                self._meet(InputError(f"cannot be read: {reason}", place=Place(name)))
+            elif line.strip() and self._is_wanted(line):
+                yield from self._of_line(line, Place(name, number))
 
     def _of_line(self, line: bytes, place: Place) -> Iterator[Judgement]:
         try:
@@ -201,33 +203,38 @@ class Judging:
 _GZIP = b"\x1f\x8b"
 
 
-def _lines(name: str, stream: BinaryIO) -> Generator[bytes | InputError, None, None]:
-    """The lines of a file, which may be compressed; where it cannot be read on, an InputError. Stdin stays open."""
-    buffered = io.BufferedReader(cast(io.RawIOBase, stream))
+def _lines(name: str, stream: BinaryIO, stack: ExitStack) -> Iterator[bytes | OSError | EOFError | zlib.error]:
+    """The lines of a file; where it cannot be read on, the error is the last. `stack` ends before the stream does."""
     try:
-        if name.endswith(".gz") or buffered.peek(len(_GZIP)).startswith(_GZIP):
-            with gzip.GzipFile(fileobj=buffered) as unpacked:
-                yield from unpacked
-        else:
-            yield from buffered
+        for line in _unpacked(name, stream, stack):  # noqa: UP028  # `yield from` would close the file early
+            yield line
     except (OSError, EOFError, zlib.error) as error:
-        yield InputError(f"cannot be read: {getattr(error, 'strerror', None) or error}", place=Place(name))
-    finally:
-        buffered.detach()
+        yield error
+
+
+def _unpacked(name: str, stream: BinaryIO, stack: ExitStack) -> Iterable[bytes]:
+    """What is in a file that may be compressed, by its name or by its first bytes."""
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream))
+    stack.callback(buffered.detach)  # else it would close stdin
+    if name.endswith(".gz") or buffered.peek(len(_GZIP)).startswith(_GZIP):
+        return gzip.GzipFile(fileobj=buffered)
+    return buffered
 
 
 # ------------------------------------------------------------------ JSON
 
 
 def _json(judging: Judging) -> Tally:
-    tally = Tally()
     mismatches: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
-    for judgement in judging.judgements(tally):
-        mismatches += [_mismatch_json(judgement.vector, each) for each in judgement.mismatches]
+
+    def listener(judgement: Judgement, _: Tally) -> None:
+        mismatches.extend(_mismatch_json(judgement.vector, each) for each in judgement.mismatches)
         if judging.wish.show:
             shown.append(_shown_json(judgement))
-    answer = JsonObject(Output(judging.clear, data=True).raw)
+
+    tally = judging.judge(listener)
+    answer = JsonObject(Output(data=True).raw)
     answer.value("vectors", tally.vectors)
     answer.value("conform", tally.conform)
     answer.value("mismatched", tally.mismatched)
@@ -265,14 +272,17 @@ def _problem_json(problem: InputError) -> dict[str, Any]:
 
 
 def _text(judging: Judging) -> Tally:
-    tally = Tally()
+    wish = judging.wish
     page = Page(Output(judging.clear))
-    for judgement in judging.judgements(tally):
-        if judging.wish.show:
+
+    def listener(judgement: Judgement, tally: Tally) -> None:
+        if wish.show:
             page.run(judgement)
-        if not judgement.conforms and tally.mismatched <= judging.wish.most:
+        if not judgement.conforms and tally.mismatched <= wish.most:
             page.differences(judgement)
-    page.end(tally, judging.wish.most)
+
+    tally = judging.judge(listener)
+    page.end(tally, wish.most)
     return tally
 
 

@@ -47,12 +47,12 @@ class OfStatus(Part, frozen=True):
 
 
 _HINTS = get_type_hints(rules.Update)
-_UPDATE_FIELDS = [each.name for each in fields(rules.Update) if each.name != "reading"]
-_TIMES = [name for name in _UPDATE_FIELDS if to_camel(name) in TIME_NAMES]
+_DEFAULTS = {each.name: each.default for each in fields(rules.Update) if each.name != "reading"}
+_TIMES = [name for name in _DEFAULTS if to_camel(name) in TIME_NAMES]
 
 UpdateGiven = msgspec.defstruct(
     "UpdateGiven",
-    [(name, str | None if name in _TIMES else _HINTS[name] | None, None) for name in _UPDATE_FIELDS],
+    [(name, str | None if name in _TIMES else _HINTS[name], default) for name, default in _DEFAULTS.items()],
     bases=(Part,),
     rename=to_camel,
     frozen=True,
