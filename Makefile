@@ -6,16 +6,22 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
+ORACLE := tests/conformance/oracle
+VECTORS := tests/conformance/vectors
+SEED ?= 7
+N ?= 1000
 FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test exhaustive bench diagrams docs stale lint clean
+.PHONY: help run test exhaustive bench diagrams docs stale lint conformance vectors clean
 
 help:
 	@echo 'make run         replay the bundled stories: timelines with verdicts, pictures in build/pictures'
 	@echo 'make test        the tests'
 	@echo 'make exhaustive  the slow and complete tests'
 	@echo 'make lint        style, types, and who may import whom'
+	@echo 'make conformance fresh vectors from the operator itself, judged; needs Go (SEED=7 N=1000)'
+	@echo 'make vectors     print the checked-in vectors anew; needs Go, and takes two minutes'
 	@echo 'make bench       speed and size, as ratios'
 	@echo 'make diagrams    draw the pictures in diagrams/ anew'
 	@echo 'make docs        write the generated parts of docs/ anew'
@@ -49,6 +55,24 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The operator's own Go code, of the version in go.mod; only this and the vectors need Go.
+build/oracle: $(wildcard $(ORACLE)/*.go) $(ORACLE)/go.mod $(ORACLE)/go.sum
+	@command -v go > /dev/null || { echo 'this needs Go 1.25 or later on PATH' >&2; exit 1; }
+	@echo 'building the oracle ...'
+	@mkdir -p build && cd $(ORACLE) && go build -o $(CURDIR)/build/oracle .
+
+conformance: build/oracle $(VENV)/.run
+	@echo '$(N) vectors of each kind, seed $(SEED)'
+	@build/oracle -seed $(SEED) -n $(N) -o build/conformance.jsonl
+	@$(BIN)/backup-fsm conform build/conformance.jsonl
+
+vectors: build/oracle
+	@mkdir -p $(VECTORS)
+	@for kind in rules snapshot log volume deletion; do \
+	  build/oracle -seed 20261126 -n 800 -kind $$kind | gzip -9n > $(VECTORS)/$$kind.jsonl.gz || exit 1; \
+	done
+	@build/oracle -seed 20261126 -n 100 -kind tick | gzip -9n > $(VECTORS)/tick.jsonl.gz
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

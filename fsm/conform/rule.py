@@ -84,7 +84,8 @@ def _parsed_ts(given: OfText) -> Any:
 
 
 def _validated(given: OfSpec) -> str | None:
-    cluster = None if given.cluster is None else given.cluster.whole.validated
+    """No cluster at all is one that is nothing; `validate_spec` would take None for one that is not known."""
+    cluster = rules.Cluster() if given.cluster is None else given.cluster.whole.validated
     return rules.validate_spec(given.backup, cluster)
 
 

@@ -14,6 +14,8 @@ GCS_KEYS = ("credentials",)
 AZBLOB_ACCOUNT = "AZURE_STORAGE_ACCOUNT"
 AZBLOB_AAD = ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID")
 AZBLOB_SHARED_KEY = ("AZURE_STORAGE_KEY",)
+UNKNOWN_STORAGE = "unknown"
+"""The type of a storage that the spec does not give."""
 
 Keys = frozenset[str]
 
@@ -43,13 +45,13 @@ def check_storage(backup: Backup) -> Program[None]:
     elif spec.azblob is not None:
         yield from _check_azblob(spec.azblob, namespace)
     elif spec.local is None:
-        raise ReasonedError("UnsupportedStorageType", "unsupported storage type unknown")
+        raise ReasonedError("UnsupportedStorageType", f"unsupported storage type {UNKNOWN_STORAGE}")
 
 
 def storage_type(spec: BackupSpec) -> str:
     """The type of the storage that counts."""
     kinds = {"s3": spec.s3, "gcs": spec.gcs, "azblob": spec.azblob, "local": spec.local}
-    return next((kind for kind, storage in kinds.items() if storage is not None), "unknown")
+    return next((kind for kind, storage in kinds.items() if storage is not None), UNKNOWN_STORAGE)
 
 
 def _check_s3(s3: S3Storage, namespace: str) -> Program[None]:

@@ -8,6 +8,7 @@ from fsm.reference.handler import TEARDOWN
 from fsm.reference.jobs import cached_job, delete_job, has_ended
 from fsm.reference.make_job import EXECUTE, INITIALIZE
 from fsm.reference.program import CallError, GoError, Handle, IgnoreError, Program, where
+from fsm.reference.secrets import UNKNOWN_STORAGE, storage_type
 from fsm.reference.updater import condition_of, update_status
 from fsm.rules import (
     init_job_name,
@@ -87,6 +88,8 @@ def check_snapshots_created(handle: Handle) -> Program[None]:
         return
     if is_volume_initialize_failed(backup) or is_volume_snapshots_created(backup):
         return
+    if storage_type(backup.spec) == UNKNOWN_STORAGE:
+        raise GoError(f"create storage backend error: storage {UNKNOWN_STORAGE} not supported yet")
     try:
         there: bool = yield StorageHas(META_FILE)
     except CallError as error:
