@@ -164,9 +164,11 @@ class Judging:
 
     def _of_line(self, line: bytes, place: Place) -> Iterator[Judgement]:
         try:
-            yield judged(vector_from(line, place), self.wish.tolerance)
+            judgement = judged(vector_from(line, place), self.wish.tolerance)
         except InputError as error:
             self._meet(error)
+        else:
+            yield judgement
 
     def _is_wanted(self, line: bytes) -> bool:
         if not self.wish.ids:

@@ -6,7 +6,7 @@ A fault of the reference itself is an outcome too, which conforms to nothing: on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ class Played:
     outcome: dict[str, Any]
 
 
-def played(given: Given, when: Iterable[Happening]) -> Iterator[Played]:
+def played(given: Given, when: Sequence[Happening]) -> Iterator[Played]:
     """The runs in order. An event without a cached object to deliver is an InputError."""
     world = world_of(given)
     key = _key(given, when)
@@ -77,12 +77,12 @@ def played(given: Given, when: Iterable[Happening]) -> Iterator[Played]:
                 yield Played(index, tuple(running.asked), _outcome(running.asked, result, world))
 
 
-def _key(given: Given, when: Iterable[Happening]) -> Key:
+def _key(given: Given, when: Sequence[Happening]) -> Key:
     """The key of the vector's one Backup; of a vector that has none any will do."""
     contents = [given.server, given.cache]
-    contents += [
-        each for happening in when if isinstance(happening, Set) for each in (happening.set.server, happening.set.cache)
-    ]
+    for each in when:
+        if isinstance(each, Set):
+            contents += [each.set.server, each.set.cache]
     return next((each.backup.key for each in contents if isinstance(each.backup, Backup)), ("", ""))
 
 
@@ -158,35 +158,28 @@ def _result(done: Done) -> dict[str, Any]:
 # ------------------------------------------------------------------ in the words of `then`
 
 
-def _outcome(asked: Iterable[Asked], result: dict[str, Any], world: World) -> dict[str, Any]:
-    asked = list(asked)
-    server = {"backup": _backup(world.server.backup), "jobs": sorted(name for _, name in world.server.jobs)}
+def _outcome(asked: Sequence[Asked], result: dict[str, Any], world: World) -> dict[str, Any]:
     cached = next((each.object for each in world.operator.cache.backups.values()), None)
+    stored = world.server.backup
     return {
         "calls": [call_json(each) for each in asked if kind_of(each.call) is not None],
         "queue": [verb for each in asked if (verb := _VERBS.get(type(each.call)))],
         **result,
-        "cached": {"backup": _backup(cached)},
-        "server": server,
+        "cached": {"backup": cached and _backup(cached)},
+        "server": {"backup": stored and _backup(stored), "jobs": sorted(name for _, name in world.server.jobs)},
     }
 
 
 _VERBS: dict[type[Call], str] = {Add: "add", AddRateLimited: "addRateLimited", Forget: "forget"}
 
 
-def _backup(backup: Backup | None) -> dict[str, Any] | None:
-    if backup is None:
-        return None
+def _backup(backup: Backup) -> dict[str, Any]:
     meta = backup.metadata
     return {
         "resourceVersion": meta.resource_version,
         "finalizers": list(meta.finalizers),
         "status": rendered(backup.status.to_json()),
     }
-
-
-def _updated(call: UpdateBackup) -> dict[str, Any]:
-    return _backup(call.backup) or {}
 
 
 def _created(call: CreateJob) -> dict[str, Any]:
@@ -208,7 +201,7 @@ def _created(call: CreateJob) -> dict[str, Any]:
 
 
 _CALLS: dict[type[Call], tuple[str, Callable[[Any], dict[str, Any]]]] = {
-    UpdateBackup: ("update backups", _updated),
+    UpdateBackup: ("update backups", lambda call: _backup(call.backup)),
     CreateJob: ("create jobs", _created),
     DeleteJob: ("delete jobs", lambda call: {"name": call.key[1], "propagationPolicy": "Foreground"}),
     GetCluster: ("get tidbclusters", lambda call: {"namespace": call.key[0], "name": call.key[1]}),

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from fsm.conform.shape import Changes, Contents, Given, Refresh, Task, by_key
 from fsm.conform.times import START
-from fsm.model import Backup, Job, Mode
+from fsm.model import Backup, Job
 from fsm.reference import (
     ApiError,
     Cache,
@@ -196,7 +196,7 @@ def world_of(given: Given) -> World:
     operator = Operator(cache)
     world = World(Server().holding(given.server), operator, given.task, given.storage, at_second(START))
     backup = world.server.backup
-    if backup is None or backup.mode != Mode.LOG or backup.spec.br is None:
+    if backup is None or backup.spec.br is None:
         return world
     started = _Underway(world)
     run(TrackerStart(backup), started.answer)

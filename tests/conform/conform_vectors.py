@@ -37,6 +37,7 @@ def log(spec: Any = (), status: Any = (), **metadata: Any) -> dict[str, Any]:
     return backup({"backupMode": "log", **dict(spec)}, status, **{"finalizers": [FINALIZER], **metadata})
 
 
+POLICY = {"backoffRetryPolicy": {"minRetryDuration": "300s", "maxRetryTimes": 2, "retryTimeout": "30m"}}
 STREAMING = {"phase": "Running", "commitTs": "400000000000000000"}
 
 

@@ -10,6 +10,7 @@ from conform_vectors import (
     EVENT,
     FINALIZER,
     OWNER,
+    POLICY,
     STREAMING,
     SYNC,
     backup,
@@ -76,8 +77,7 @@ def test_an_init_job_has_a_deadline() -> None:
 def test_a_deleted_job_shows_its_name_and_propagation() -> None:
     records = [{"retryNum": 1, "detectFailedAt": "now-400s", "expectedRetryAt": "now-100s"}]
     status = {"phase": "RetryFailed", "backoffRetryStatus": records}
-    policy = {"backoffRetryPolicy": {"minRetryDuration": "300s", "maxRetryTimes": 2, "retryTimeout": "30m"}}
-    retrying = one(EVENT, begin=given({"backup": backup(policy, status), "jobs": [job("Failed")]}))
+    retrying = one(EVENT, begin=given({"backup": backup(POLICY, status), "jobs": [job("Failed")]}))
     assert retrying["calls"][0] == {"call": "delete jobs", "name": "backup-demo", "propagationPolicy": "Foreground"}
     assert retrying["server"]["jobs"] == []
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conform_vectors import EVENT, STREAMING, SYNC, backup, found, given, job, line, log, outcomes
+from conform_vectors import EVENT, POLICY, STREAMING, SYNC, backup, found, given, job, line, log, outcomes
 from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -136,7 +136,7 @@ def test_paths_of_one_shape_differ_in_numbers_only() -> None:
 
 # ------------------------------------------------------------------ outcomes of our side
 
-FAILING = given({"backup": backup(status={"phase": "Running"}), "jobs": [job("Failed")]})
+FAILING = given({"backup": backup(POLICY, {"phase": "Running"}), "jobs": [job("Failed")]})
 LOG = given({"backup": log(status=STREAMING)}, task={"info": {"values": ["aW5mbw=="]}})
 SCENES: dict[str, tuple[list[Any], Any]] = {
     "snapshot": ([EVENT, SYNC, {"refresh": ["backup", "jobs"]}, SYNC], None),

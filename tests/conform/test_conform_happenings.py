@@ -8,6 +8,7 @@ import pytest
 from conform_vectors import (
     CLUSTER,
     EVENT,
+    POLICY,
     STREAMING,
     SYNC,
     TICK,
@@ -25,7 +26,6 @@ from conform_vectors import (
 )
 
 REFRESH = {"refresh": ["backup", "jobs", "clusters"]}
-POLICY = {"backoffRetryPolicy": {"minRetryDuration": "300s", "maxRetryTimes": 2, "retryTimeout": "30m"}}
 FAILING = given({"backup": backup(POLICY, {"phase": "Running"}), "jobs": [job("Failed")]})
 INFO = {"values": ["aW5mbw=="]}
 
