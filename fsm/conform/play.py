@@ -6,11 +6,13 @@ A fault of the reference itself is an outcome too, which conforms to nothing: on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fsm.conform.shape import Event, Fault, Given, Happening, JobDeleted, Refresh, Run, Set, Tick
+from msgspec import UNSET
+
+from fsm.conform.shape import Event, Fault, Given, Happening, JobDeleted, Pod, Refresh, Run, Set, Step, Tick
 from fsm.conform.times import rendered
 from fsm.conform.world import World, world_of
 from fsm.errors import InputError, Place
@@ -31,11 +33,17 @@ from fsm.reference import (
     GetCluster,
     JobDeletion,
     Key,
+    Metadata,
+    Perform,
+    PodStart,
     QueryTask,
+    Refused,
+    Result,
     Tombstone,
     TrackerTick,
     UpdateBackup,
     Work,
+    arguments_of_pod,
     run,
 )
 
@@ -71,7 +79,7 @@ def played(given: Given, when: Sequence[Happening]) -> Iterator[Played]:
             case Refresh():
                 world = world.refreshed(happening)
             case _:
-                running = _Running(world, happening.answers)
+                running = _Running(world, happening)
                 result = running.result(_entry(happening, world, key, f"when[{index}]"))
                 world = running.world
                 yield Played(index, tuple(running.asked), _outcome(running.asked, result, world))
@@ -97,6 +105,8 @@ def _entry(happening: Run, world: World, key: Key, path: str) -> Entry:
             return JobDeletion(Tombstone())
         case Tick():
             return TrackerTick(key)
+        case Pod(args=args):
+            return _pod(args, path)
     return Work(key)
 
 
@@ -112,24 +122,37 @@ def _event(happening: Event, world: World, key: Key, path: str) -> Entry:
     return BackupEvent(cached.object, cached.address)
 
 
+def _pod(args: Sequence[str], path: str) -> Entry:
+    try:
+        return PodStart(arguments_of_pod(args))
+    except InputError as error:
+        raise InputError(error.problem, expected=error.expected, place=Place(path=f"{path}.args")) from None
+
+
 class _Running:
     """A run underway: it answers calls, with the faults that are due, and notes them."""
 
-    def __init__(self, world: World, faults: Iterable[Fault]) -> None:
+    def __init__(self, world: World, happening: Run) -> None:
         self.world = world
         self.asked: list[Asked] = []
-        self._faults: dict[tuple[str, int], Fault] = {(each.call, each.nth): each for each in faults}
+        self._pod = happening if isinstance(happening, Pod) else None
+        self._faults: dict[tuple[str, int], Fault] = {(each.call, each.nth): each for each in happening.answers}
         self._counts: Counter[str] = Counter()
 
     def result(self, entry: Entry) -> dict[str, Any]:
-        """Run to the end: how it ended."""
-        return outcome_or_crash(lambda: _result(run(entry, self._answer)))
+        """Run to the end: how it ended. Of a program's error only the exit code is known."""
+        result = outcome_or_crash(lambda: _result(run(entry, self._answer)))
+        return result | {"message": ""} if self._pod and result["result"] == Result.ERROR else result
 
     def _answer(self, call: Call) -> Any:
         fault = self._due(call)
         answer: Any = None
-        if fault is None or fault.performed:
+        if isinstance(call, Perform):
+            answer = _yielded(self._pod.step(call.step) if self._pod else Step())
+        elif fault is None or fault.performed:
             self.world, answer = self.world.answered(call)
+            if self._pod and isinstance(call, UpdateBackup):
+                self.world = self.world.refreshed(Refresh(("backup",)))
         if fault is not None:
             answer = ApiError(fault.error, fault.message)
         self.asked.append(Asked(call, answer))
@@ -141,6 +164,14 @@ class _Running:
             return None
         self._counts[kind] += 1
         return self._faults.get((kind, self._counts[kind]))
+
+
+def _yielded(step: Step) -> Any:
+    if step.error is not UNSET:
+        return ApiError(Refused.INTERNAL, step.error)
+    if step.metadata is not UNSET:
+        return Metadata(step.metadata.start_version, step.metadata.end_version, step.metadata.size)
+    return step.text if step.sizes is UNSET else step.sizes
 
 
 def outcome_or_crash(outcome: Callable[[], dict[str, Any]]) -> dict[str, Any]:

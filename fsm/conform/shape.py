@@ -152,6 +152,59 @@ class Tick(Run, tag="tick", frozen=True):
     """The Backup's tracker ticks."""
 
 
+class Measured(Part, rename="camel", frozen=True):
+    """What `backupmeta` says: TSOs, and bytes."""
+
+    start_version: int = 0
+    end_version: int = 0
+    size: int = 0
+
+
+class Step(Part, frozen=True):
+    """What a step of a program outside Kubernetes yields: an error, or what the step is for; nothing by default."""
+
+    error: str | UnsetType = UNSET
+    text: str = ""
+    metadata: Measured | UnsetType = UNSET
+    sizes: tuple[int, int] | UnsetType = UNSET
+
+
+StepName = Literal[
+    "archive",
+    "archive size",
+    "br",
+    "br log-pause",
+    "br log-resume",
+    "br log-start",
+    "br log-stop",
+    "br log-truncate",
+    "clean data",
+    "commit TS",
+    "connect",
+    "dump",
+    "export path",
+    "get GC life time",
+    "hold",
+    "pause GC and schedulers",
+    "read metadata",
+    "reset GC life time",
+    "set GC life time",
+    "upload",
+    "volume size",
+]
+
+
+class Pod(Run, tag="pod", frozen=True):
+    """The program in a Job's pod is called with these arguments. The informer follows what it writes."""
+
+    args: tuple[str, ...] = ()
+    steps: dict[StepName, Step] = {}
+
+    def step(self, name: str) -> Step:
+        """What a step yields; one that is not named succeeds."""
+        return next((step for known, step in self.steps.items() if known == name), Step())
+
+
 class Changes(Part, frozen=True):
     """What is replaced: of server and cache the keys that are given, of the others all."""
 
@@ -173,8 +226,8 @@ class Refresh(Part, frozen=True):
     refresh: tuple[Literal["backup", "jobs", "clusters"], ...]
 
 
-Happening = Event | JobDeleted | Sync | Tick | Set | Refresh
-_RUN = Event | JobDeleted | Sync | Tick
+Happening = Event | JobDeleted | Sync | Tick | Pod | Set | Refresh
+_RUN = Event | JobDeleted | Sync | Tick | Pod
 _KINDS: dict[str, Any] = {"run": _RUN, "set": Set, "refresh": Refresh}
 
 
@@ -191,7 +244,7 @@ def happening(data: dict[str, Any], path: str) -> Happening:
 
 # ------------------------------------------------------------------ from JSON
 
-_AT = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)
+_AT = re.compile(r"(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?", re.DOTALL)
 
 
 def shaped(data: Any, shape: Any, path: str = "") -> Any:

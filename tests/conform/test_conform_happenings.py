@@ -25,6 +25,8 @@ from conform_vectors import (
     rule_line,
 )
 
+from fsm.errors import InputError
+
 REFRESH = {"refresh": ["backup", "jobs", "clusters"]}
 FAILING = given({"backup": backup(POLICY, {"phase": "Running"}), "jobs": [job("Failed")]})
 INFO = {"values": ["aW5mbw=="]}
@@ -210,3 +212,55 @@ def test_an_error_of_the_reference_is_an_outcome_that_conforms_to_nothing() -> N
 def test_runs_remember_where_they_stand_among_the_happenings() -> None:
     runs = judgement(line([{}, {}], {"refresh": ["jobs"]}, EVENT, {"set": {"storage": []}}, SYNC)).runs
     assert [each.index for each in runs] == [1, 3]
+
+
+# ------------------------------------------------------------------ programs
+
+PROGRAM = ["backup", "--namespace=ns", "--backupName=demo", "--tikvVersion=v8.5.0", "--mode=snapshot"]
+SCHEDULED = given({"backup": backup((), {"phase": "Scheduled", "conditions": [condition("Scheduled")]})})
+READ = {"read metadata": {"metadata": {"startVersion": 400, "endVersion": 500, "size": 12}}}
+
+
+def pod(**steps: Any) -> dict[str, Any]:
+    return {"run": "pod", "args": PROGRAM, "steps": steps}
+
+
+def test_a_program_writes_and_its_informer_follows() -> None:
+    (outcome,) = outcomes(pod(**READ), begin=SCHEDULED)
+    phases = [call["status"]["phase"] for call in outcome["calls"]]
+    assert (outcome["result"], phases) == ("done", ["Prepare", "Running", "Complete"])
+    assert outcome["cached"]["backup"]["status"]["commitTs"] == "500"
+    assert outcome["cached"]["backup"]["status"]["backupSizeReadable"] == "12 B"
+
+
+def test_a_step_that_fails_is_reported_and_of_the_exit_code_only_that_it_is_bad() -> None:
+    (outcome,) = outcomes(pod(br={"error": "boom"}), begin=SCHEDULED)
+    failed = outcome["server"]["backup"]["status"]["conditions"][-1]
+    assert (outcome["result"], outcome["message"]) == ("error", "")
+    assert (failed["reason"], failed["message"]) == ("BackupDataToRemoteFailed", "boom")
+
+
+def test_a_step_can_yield_a_text_or_sizes() -> None:
+    from_tidb = backup({"from": {"host": "tidb", "secretName": "s"}}, {"phase": "Scheduled"})
+    (outcome,) = outcomes(pod(**{"get GC life time": {"text": "soon"}}), begin=given({"backup": from_tidb}))
+    assert outcome["server"]["backup"]["status"]["conditions"][-1]["reason"] == "ParseOldTikvGCLifeTimeFailed"
+    volume = {
+        "run": "pod",
+        "args": [*PROGRAM[:-1], "--mode=volume-snapshot"],
+        "steps": {"volume size": {"sizes": [3, 2]}},
+    }
+    (outcome,) = outcomes(volume, begin=given({"backup": backup({"backupMode": "volume-snapshot"})}))
+    assert outcome["server"]["backup"]["status"]["incrementalBackupSize"] == 2
+
+
+@pytest.mark.parametrize(
+    ("happening", "path"),
+    [
+        ({"run": "pod", "args": ["sleep"]}, "when[0].args"),
+        ({"run": "pod", "args": PROGRAM, "steps": {"lunch": {}}}, "when[0].steps"),
+    ],
+)
+def test_arguments_and_steps_that_no_program_has_are_refused(happening: dict[str, Any], path: str) -> None:
+    with pytest.raises(InputError) as error:
+        judgement(line([{}], happening, begin=SCHEDULED))
+    assert path in error.value.place.path
