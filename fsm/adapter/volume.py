@@ -17,7 +17,7 @@ from fsm.adapter.snapshot import policy_of
 from fsm.kernel import Event, MachineState
 from fsm.machines import VOLUME_SNAPSHOT, RunContext
 from fsm.model import BackupStatus, Condition, Phase
-from fsm.rules import init_job_name, update_condition
+from fsm.rules import init_job_name, job_name, update_condition
 
 _FINAL = ((Phase.INVALID, "invalid"), (Phase.COMPLETE, "complete"), (Phase.FAILED, "aborted"))
 _EXECUTE = (
@@ -112,8 +112,8 @@ def _initialize_leaf(status: BackupStatus) -> str:
 
 
 def _job_of(observation: Observation, leaf: str) -> SeenJob | None:
-    name = observation.backup.metadata.name
-    initialize, execute = observation.newest(init_job_name(name)), observation.newest(f"backup-{name}")
+    backup = observation.backup
+    initialize, execute = observation.newest(init_job_name(backup)), observation.newest(job_name(backup))
     if leaf == "pending" or leaf.startswith("init"):
         return initialize
     return execute if leaf in _EXECUTING or execute is not None else initialize
@@ -180,8 +180,8 @@ class Facts:
         return event_of(name, condition, self.uid) if condition is not None else told
 
     def _told_by_job(self, name: str) -> Event | None:
-        backup_name = self.observation.backup.metadata.name
-        job = init_job_name(backup_name) if name == "job_created" else f"backup-{backup_name}"
+        backup = self.observation.backup
+        job = init_job_name(backup) if name == "job_created" else job_name(backup)
         seen = self.observation.newest(job) if name in ("job_created", "execute_created", "job_failed") else None
         if seen is None:
             return None

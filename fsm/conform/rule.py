@@ -118,6 +118,7 @@ class Rule:
 _OF_BACKUP: tuple[Callable[[Backup], Any], ...] = (
     rules.current_command,
     rules.job_name,
+    rules.init_job_name,
     rules.is_already_truncated,
     rules.is_clean,
     rules.is_clean_candidate,
@@ -136,7 +137,7 @@ _OF_BACKUP: tuple[Callable[[Backup], Any], ...] = (
     rules.is_volume_snapshots_created,
     rules.needs_retained_data,
 )
-_OF_NAME: tuple[Callable[[str], str], ...] = (rules.clean_job_name, rules.init_job_name, rules.stop_job_name)
+_OF_NAME: tuple[Callable[[str], str], ...] = (rules.clean_job_name, rules.stop_job_name)
 
 
 def _of_backup(function: Callable[[Backup], Any]) -> Rule:

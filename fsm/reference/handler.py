@@ -49,7 +49,7 @@ def _after_failed(handle: Handle) -> Program[None]:
     if not _is_volume(handle.backup):
         return
     try:
-        job = yield CachedJob(_beside(handle.backup, init_job_name(handle.backup.metadata.name)))
+        job = yield CachedJob(_beside(handle.backup, init_job_name(handle.backup)))
     except CallError:
         return
     if job is not None and not is_finished(job):

@@ -91,7 +91,7 @@ def _br_job(backup: Backup) -> Program[Job]:
     arguments = _with_tls(arguments_of(backup, tikv_version=cluster.tikv_version), cluster)
     if step == INITIALIZE:
         seconds = backup.spec.volume_backup_init_job_max_active_seconds
-        return _job(backup, init_job_name(backup.metadata.name), arguments, deadline=seconds)
+        return _job(backup, init_job_name(backup), arguments, deadline=seconds)
     return _job(backup, job_name(backup), arguments)
 
 

@@ -49,7 +49,7 @@ def check_init_running(handle: Handle) -> Program[None]:
     backup = handle.backup
     if not _needs_init(backup):
         return
-    name = init_job_name(backup.metadata.name)
+    name = init_job_name(backup)
     job = yield from cached_job(backup, name)
     if job is not None and not has_ended(job):
         return
@@ -109,7 +109,7 @@ def skip_volume(handle: Handle) -> Program[bool]:
     """Step 4: the Job of this step is there; a teardown still has work with it."""
     backup = handle.backup
     step = backup.spec.federal_volume_backup_phase
-    name = init_job_name(backup.metadata.name) if step in {INITIALIZE, TEARDOWN} else job_name(backup)
+    name = init_job_name(backup) if step in {INITIALIZE, TEARDOWN} else job_name(backup)
     return (yield from cached_job(backup, name)) is not None and step != TEARDOWN
 
 
@@ -127,7 +127,7 @@ def teardown(handle: Handle) -> Program[None]:
 
 def _end_init_job(backup: Backup) -> Program[bool]:
     """Whether the init Job had ended before; else it is deleted."""
-    job = yield from cached_job(backup, init_job_name(backup.metadata.name), "initializing job")
+    job = yield from cached_job(backup, init_job_name(backup), "initializing job")
     if job is None:
         return False
     if has_ended(job):
@@ -137,6 +137,6 @@ def _end_init_job(backup: Backup) -> Program[bool]:
 
 
 def _delete_init_job(backup: Backup) -> Program[None]:
-    job = yield from cached_job(backup, init_job_name(backup.metadata.name), "initializing job")
+    job = yield from cached_job(backup, init_job_name(backup), "initializing job")
     if job is not None:
         yield from delete_job(backup, job.metadata.name, "initializing job")

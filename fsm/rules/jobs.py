@@ -37,9 +37,9 @@ def log_job_name(backup_name: str, command: str) -> str:
     return f"backup-{backup_name}-{command}"
 
 
-def init_job_name(backup_name: str) -> str:
-    """The Job that holds GC and schedulers still while a volume snapshot is taken."""
-    return f"backup-{backup_name}-init"
+def init_job_name(backup: Backup) -> str:
+    """The Job that holds GC and schedulers still while a volume snapshot is taken; other modes have none."""
+    return f"{job_name(backup)}-init"
 
 
 def clean_job_name(backup_name: str) -> str:
@@ -61,7 +61,7 @@ def _purposes(backup_name: str) -> dict[str, Purpose]:
     commands = [*(command.value for command in LogCommand), LOG_UNKNOWN]
     return {
         f"backup-{backup_name}": Purpose("backup"),
-        init_job_name(backup_name): Purpose("init"),
+        f"backup-{backup_name}-init": Purpose("init"),
         clean_job_name(backup_name): Purpose("clean"),
         stop_job_name(backup_name): Purpose("stop"),
         **{log_job_name(backup_name, command): Purpose("log", command) for command in commands},

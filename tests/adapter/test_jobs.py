@@ -15,7 +15,7 @@ from fsm.adapter.observation import Observation, SeenJob, owned_by
 from fsm.kernel import MachineState, trace_of, try_step
 from fsm.machines import JOB
 from fsm.model import Backup, Job, Pod, seconds_of, text_of
-from fsm.rules import Purpose, clean_job_name, init_job_name, job_name, log_job_name, purpose_of, stop_job_name
+from fsm.rules import Purpose, clean_job_name, job_name, log_job_name, purpose_of, stop_job_name
 
 STORIES = Path(__file__).parents[2] / "fsm" / "stories"
 T = 1_000_000
@@ -311,7 +311,7 @@ def test_all_five_forms_of_a_job_s_name_are_told_apart() -> None:
     forms = {
         "backup-demo": Purpose("backup"),
         log_job_name("demo", "log-truncate"): Purpose("log", "log-truncate"),
-        init_job_name("demo"): Purpose("init"),
+        "backup-demo-init": Purpose("init"),
         clean_job_name("demo"): Purpose("clean"),
         stop_job_name("demo"): Purpose("stop"),
     }

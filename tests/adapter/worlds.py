@@ -15,7 +15,7 @@ from fsm.adapter.observation import Observation, SeenJob
 from fsm.kernel import Event, MachineState, try_step
 from fsm.machines import RunContext
 from fsm.model import Backup, BackupStatus, Job, LogCommand, text_of
-from fsm.rules import current_command, init_job_name, log_job_name
+from fsm.rules import current_command, log_job_name
 
 NAME, UID = "demo", "backup-uid"
 START = 1_000_000
@@ -218,7 +218,7 @@ class VolumeWorld(World):
     mode = "volume-snapshot"
 
     def job_name(self, state: MachineState, event: str) -> str:
-        return init_job_name(NAME) if event == "job_created" else f"backup-{NAME}"
+        return f"backup-{NAME}-init" if event == "job_created" else f"backup-{NAME}"
 
     def event(self, state: MachineState, name: str, now: int) -> Event:
         if name == "job_failed":

@@ -42,6 +42,13 @@ REASONS = {
     "upper case": (paused(payload_type="TEXT/PLAIN", payload=b"a"), "a"),
     "no JSON": (b"paused", "unknown"),
     "a JSON list": (b"[]", "unknown"),
+    "a payload in numbers": (
+        b'{"severity": "ERROR", "payload_type": "text/plain", "payload": [104, null, 105]}',
+        "h\0i",
+    ),
+    "a payload in numbers that are no bytes": (b'{"severity": "ERROR", "payload": [256]}', "unknown"),
+    "a payload in words": (b'{"severity": "ERROR", "payload": ["a"]}', "unknown"),
+    "a payload that is an object": (b'{"severity": "ERROR", "payload": {}}', "unknown"),
     "a number for the severity": (b'{"severity": 1}', "unknown"),
     "a payload that is no base64": (b'{"severity": "ERROR", "payload": "*"}', "unknown"),
     "a time that is none": (paused(operation_time="yesterday"), "unknown"),

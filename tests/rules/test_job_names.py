@@ -72,7 +72,7 @@ def test_a_name_the_operator_does_not_give_has_no_purpose(name: str) -> None:
 @given(st.text("abc-", min_size=1), st.sampled_from(COMMANDS))
 def test_every_name_and_its_purpose_belong_together(name: str, command: str) -> None:
     assert purpose_of(f"backup-{name}", name) == ("backup", None)
-    assert purpose_of(init_job_name(name), name) == ("init", None)
+    assert purpose_of(f"backup-{name}-init", name) == ("init", None)
     assert purpose_of(clean_job_name(name), name) == ("clean", None)
     assert purpose_of(stop_job_name(name), name) == ("stop", None)
     assert purpose_of(log_job_name(name, command), name) == ("log", command)
@@ -125,3 +125,9 @@ def test_the_arguments_of_another_command_can_be_asked_for() -> None:
 def test_an_export_has_no_br_arguments() -> None:
     with pytest.raises(UsageError, match="Dumpling"):
         arguments_of(backup(br=None))
+
+
+def test_the_init_job_is_named_after_the_backup_s_job() -> None:
+    volume = Backup.from_json({"metadata": {"name": "demo"}, "spec": {"backupMode": "volume-snapshot"}})
+    log = Backup.from_json({"metadata": {"name": "demo"}, "spec": {"backupMode": "log", "logSubcommand": "log-pause"}})
+    assert (init_job_name(volume), init_job_name(log)) == ("backup-demo-init", "backup-demo-log-pause-init")
