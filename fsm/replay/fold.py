@@ -87,12 +87,13 @@ class Fold:
         self.newest = max(self.newest, now)
         if item.repeat:
             return
-        if isinstance(item.object, Backup):
-            track, news = self._take_backup(item, item.object)
-        elif isinstance(item.object, Job):
-            track, news = self._take_job(item, item.object)
+        thing = item.lean
+        if thing.kind == "Backup":
+            track, news = self._take_backup(item, thing)
+        elif thing.kind == "Job":
+            track, news = self._take_job(item, thing)
         else:
-            track, news = self._take_pod(item, item.object)
+            track, news = self._take_pod(item, thing)
         if track is not None and news:
             self._catch_up(track, item)
         if track is not None and track.finished:
@@ -164,7 +165,7 @@ class Fold:
         """An older state is out of order and says nothing; a deletion counts whenever it comes, and for good."""
         if version < known and uid not in self._disordered:
             self._disordered.add(uid)
-            message = f"{item.object.kind} {item.object.metadata.name} went back to an older resourceVersion"
+            message = f"{item.lean.kind} {item.lean.metadata.name} went back to an older resourceVersion"
             self.note(Problem(item.file, item.line, "metadata.resourceVersion", message, "order"))
         return (deleted and gone_at is None) or version > known or version < 0
 

@@ -27,8 +27,8 @@ def observed_at(item: Item) -> int | None:
     These are its creation, deletion and managedFields times, what its status says has happened, and the item's own
     `at`. Never a wish (the spec), a plan (`expectedRetryAt`) or a TSO: these may lie in the future.
     """
-    times = [seconds_of(text) for text in _texts(item.object) if text]
-    times += _deletion(item.object)
+    times = [seconds_of(text) for text in _texts(item.lean) if text]
+    times += _deletion(item.lean)
     if item.at is not None:
         times.append(item.at)
     return max(times, default=None)
@@ -39,15 +39,15 @@ def _deletion(obj: Backup | Job | Pod) -> list[int]:
     metadata = obj.metadata
     if metadata.deletion_timestamp is None:
         return []
-    grace = (metadata.deletion_grace_period_seconds or 0) if isinstance(obj, Pod) else 0
+    grace = (metadata.deletion_grace_period_seconds or 0) if obj.kind == "Pod" else 0
     return [seconds_of(metadata.deletion_timestamp) - max(grace, 0)]
 
 
 def _texts(obj: Backup | Job | Pod) -> Texts:
     texts: Texts = [obj.metadata.creation_timestamp, *_managed(obj.metadata)]
-    if isinstance(obj, Job):
+    if obj.kind == "Job":
         return texts + _job_texts(obj)
-    return texts + (_pod_texts(obj) if isinstance(obj, Pod) else _backup_texts(obj))
+    return texts + (_pod_texts(obj) if obj.kind == "Pod" else _backup_texts(obj))
 
 
 def _managed(metadata: ObjectMeta) -> Texts:
@@ -112,7 +112,7 @@ class _Input:
 
     def order(self) -> tuple[int, bool, int]:
         """At equal seconds Pods and Jobs come before Backups: what is recorded in a Backup happened to them first."""
-        return self.newest, self.item is not None and isinstance(self.item.object, Backup), self.number
+        return self.newest, self.item is not None and self.item.lean.kind == "Backup", self.number
 
 
 def merged(streams: Sequence[Iterator[Item | Problem]]) -> Iterator[tuple[int, Item] | Problem]:

@@ -15,7 +15,17 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from fsm.model import OBJECT, WATCH_ITEM, Backup, Job, Pod, errors_of, seconds_of
+from fsm.model import (
+    OBJECT,
+    WATCH_ITEM,
+    Backup,
+    Job,
+    Pod,
+    WatchItem,
+    errors_of,
+    seconds_of,
+)
+from fsm.model.lean import lean_item, lean_object
 from fsm.replay.documents import LIMIT, YAML_LIMIT, Document, documents
 from fsm.replay.problem import BrokenError, Problem, broken, shown
 from fsm.replay.texts import NOTHING, Node, Plain, decoded, json_data, node_at, tree_of
@@ -29,18 +39,24 @@ REMEMBERED: Final = 4096
 class Item(NamedTuple):
     """One watch item. `type` is "" for a bare object; `at` is the item's own time of arrival in Unix seconds.
 
-    `repeat`: the bytes of the object's last document came again; `object` is then the same value, not an equal one.
+    `lean`: the object, to look at only: perhaps a twin (`fsm.model.lean`), which does not know what it does not need.
+    `repeat`: the bytes of the object's last document came again; `lean` is then the same value, not an equal one.
     `text`: the JSON it was read from, of the object itself where `type` is "", else of the whole watch item.
     """
 
     file: str
     line: int
     type: str
-    object: Backup | Job | Pod
+    lean: Backup | Job | Pod
     at: int | None = None
     digest: bytes | None = None
     repeat: bool = False
     text: bytes = b""
+
+    @property
+    def object(self) -> Backup | Job | Pod:
+        """The object in full, read from the text on every call."""
+        return object_of(self.type, self.text)
 
 
 def items(documents: Iterable[Document | Problem], remembered: int = REMEMBERED) -> Iterator[Item | Problem]:
@@ -57,7 +73,7 @@ def items(documents: Iterable[Document | Problem], remembered: int = REMEMBERED)
             continue
         digest = blake2b(document.text, digest_size=16).digest()
         if known := memory.item(digest):
-            yield Item(document.file, document.line, known.type, known.object, known.at, digest, True)
+            yield known._replace(file=document.file, line=document.line, repeat=True)
             continue
         for result in _results(document, digest, bare):
             if isinstance(result, Item):
@@ -94,8 +110,8 @@ class _Memory:
 
 
 def _identity(item: Item) -> tuple[str, ...]:
-    metadata = item.object.metadata
-    return item.object.kind, metadata.namespace, metadata.name, metadata.uid
+    metadata = item.lean.metadata
+    return item.lean.kind, metadata.namespace, metadata.name, metadata.uid
 
 
 def _results(document: Document, digest: bytes, bare: bool) -> Iterable[Item | Problem]:
@@ -108,10 +124,28 @@ def _results(document: Document, digest: bytes, bare: bool) -> Iterable[Item | P
 
 def _item(document: Document, text: bytes, digest: bytes | None, bare: bool) -> Item:
     if bare:
-        return Item(document.file, document.line, "", OBJECT.validate_json(text), None, digest, False, text)
-    watched = WATCH_ITEM.validate_json(text)
+        return Item(document.file, document.line, "", _looked_at(text), None, digest, False, text)
+    watched = _watched(text)
     at = None if watched.at is None else seconds_of(watched.at)
     return Item(document.file, document.line, watched.type, watched.object, at, digest, False, text)
+
+
+def _watched(text: bytes) -> WatchItem:
+    return lean_item(text) or WATCH_ITEM.validate_json(text)
+
+
+def _looked_at(text: bytes) -> Backup | Job | Pod:
+    return lean_object(text) or OBJECT.validate_json(text)
+
+
+def object_of(type_: str, text: bytes) -> Backup | Job | Pod:
+    """The object of an item's text, in full. It was read once before and so can be read again."""
+    return WATCH_ITEM.validate_json(text).object if type_ else OBJECT.validate_json(text)
+
+
+def lean_object_of(type_: str, text: bytes) -> Backup | Job | Pod:
+    """The same to be looked at only."""
+    return _watched(text).object if type_ else _looked_at(text)
 
 
 class _Explained:

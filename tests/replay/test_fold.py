@@ -304,7 +304,7 @@ def test_a_finished_backup_comes_back_for_a_late_item() -> None:
 
 def test_a_finished_backup_costs_at_most_200_bytes_of_memory_and_no_object() -> None:
     """What pydantic's reader allocates is not weighed, because it keeps a (bounded) cache of short texts; its objects
-    are counted instead."""
+    are counted instead. Lean twins are weighed."""
 
     def weigh(count: int) -> tuple[int, int]:
         tracemalloc.start()
