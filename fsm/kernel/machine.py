@@ -137,7 +137,14 @@ class Machine:
 
     def outcome(self, configuration: tuple[str, ...]) -> Outcome | None:
         """The outcome of a final configuration, the bad one where regions differ; None while work is left in any."""
-        outcomes = {self._by_id[leaf].outcome for leaf in self._leaves[configuration]}
+        return self._outcomes[configuration]
+
+    @cached_property
+    def _outcomes(self) -> Mapping[tuple[str, ...], Outcome | None]:
+        return {configuration: self._outcome(leaves) for configuration, leaves in self._leaves.items()}
+
+    def _outcome(self, leaves: tuple[str, ...]) -> Outcome | None:
+        outcomes = {self._by_id[leaf].outcome for leaf in leaves}
         if None in outcomes:
             return None
         return "bad" if "bad" in outcomes else "good"

@@ -158,8 +158,10 @@ class Fold:
         known, version = _version(old.job), _version(new.job)
         if not self._is_news(item, uid, version, known, new.gone, old.deleted_at):
             return None
-        newest = new.job if version >= known else old.job
-        return SeenJob(newest, new.deleted_at if old.deleted_at is None else old.deleted_at)
+        deleted_at = new.deleted_at if old.deleted_at is None else old.deleted_at
+        if version >= known:
+            return new if deleted_at == new.deleted_at else SeenJob(new.job, deleted_at)
+        return SeenJob(old.job, deleted_at)
 
     def _is_news(self, item: Item, uid: str, version: int, known: int, deleted: bool, gone_at: int | None) -> bool:
         """An older state is out of order and says nothing; a deletion counts whenever it comes, and for good."""

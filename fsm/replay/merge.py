@@ -27,8 +27,7 @@ def observed_at(item: Item) -> int | None:
     These are its creation, deletion and managedFields times, what its status says has happened, and the item's own
     `at`. Never a wish (the spec), a plan (`expectedRetryAt`) or a TSO: these may lie in the future.
     """
-    times = [seconds_of(text) for text in _texts(item.lean) if text]
-    times += _deletion(item.lean)
+    times = [*map(seconds_of, filter(None, _texts(item.lean))), *_deletion(item.lean)]
     if item.at is not None:
         times.append(item.at)
     return max(times, default=None)

@@ -697,7 +697,7 @@ def test_an_identical_line_is_a_repeat_with_the_same_object_and_a_line_of_its_ow
     assert again.repeat
     assert again.lean is first.lean
     assert again.object == first.object
-    assert (again.line, again.type, again.digest) == (3, "ADDED", first.digest)
+    assert (again.line, again.type, again.source) == (3, "ADDED", first.source)
 
 
 def test_a_repeat_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -731,7 +731,7 @@ def test_memory_is_bounded_by_the_number_of_remembered_objects() -> None:
     memory = reader._Memory(3)
     for item in of(*(line(changed(JOB, "metadata.uid", str(n))) for n in range(20)), remembered=0):
         memory.keep(item)
-        assert len(memory._items) == len(memory._digests) <= 3
+        assert len(memory._items) == len(memory._sources) <= 3
 
 
 @pytest.mark.parametrize("form", ["pretty, as kubectl", "List, as kubectl", "YAML documents", "YAML List"])
