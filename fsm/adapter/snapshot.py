@@ -6,7 +6,7 @@ The operator decides by conditions, which are never taken back, and by the phase
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -87,7 +87,7 @@ def attempt_of(seen: SeenJob, records: tuple[Record, ...]) -> int:
 
 def began_by(records: tuple[Record, ...], at: int) -> int:
     """How many retries had begun at a time."""
-    return len([None for record in records if record.real is not None and record.real <= at])
+    return len([None for record in records if record.real is not None and record.real <= at]) if records else 0
 
 
 def records_of(written: tuple[BackoffRetryRecord, ...]) -> tuple[Record, ...]:
@@ -447,10 +447,10 @@ def _end_event(seen: SeenJob) -> Event:
     return Event("job_failed", -1 if at is None else at, uid=seen.uid, reason=reason, message=message)
 
 
-def questions_at(state: MachineState, target: MachineState) -> Iterator[Question]:
-    """Every event declared here, for the attempt at hand."""
+def questions_about(names: Sequence[str], state: MachineState, target: MachineState) -> Iterator[Question]:
+    """About each event, for the attempt at hand."""
     context: RunContext = state.context
-    for name in SNAPSHOT.enabled(state.configuration):
+    for name in names:
         if name == "failure_recorded":
             yield Question(name, len(context.records))
         elif name in ("retry_due", "tick"):
@@ -473,4 +473,4 @@ def wished_as(start: MachineState, target: MachineState) -> MachineState:
     return start._replace(context=start.context._replace(policy=target.context.policy))
 
 
-LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, Facts, questions_at, same, wished_as)
+LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, Facts, questions_about, same, wished_as)

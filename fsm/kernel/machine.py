@@ -153,23 +153,23 @@ class Machine:
         """The events declared for a configuration, whatever their guards say."""
         return self._enabled[self.configuration(configuration)]
 
-    def events_into(self, configuration: tuple[str, ...], target: tuple[str, ...]) -> frozenset[str]:
+    def events_into(self, configuration: tuple[str, ...], target: tuple[str, ...]) -> tuple[str, ...]:
         """The events declared for a configuration that have an edge to a state of the target, or stay in one."""
         found = self._events_into.get((configuration, target))
         if found is None:
-            found = frozenset(
-                event
-                for event in self.enabled(configuration)
-                for region in self.alternatives[configuration, event]
-                for transition in region
-                if (transition.target or transition.source) in target
+            found = tuple(
+                event for event in self.enabled(configuration) if self._has_edge_into(configuration, event, target)
             )
             self._events_into[configuration, target] = found
         return found
 
     @cached_property
-    def _events_into(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]]:
+    def _events_into(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]:
         return {}
+
+    def _has_edge_into(self, configuration: tuple[str, ...], event: str, target: tuple[str, ...]) -> bool:
+        edges = (edge for region in self.alternatives[configuration, event] for edge in region)
+        return any((edge.target or edge.source) in target for edge in edges)
 
     def guard_values(self, state: tuple[tuple[str, ...], Any], event: Event) -> dict[str, bool]:
         """What every guard on the event's alternatives says, by name."""

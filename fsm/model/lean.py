@@ -100,13 +100,16 @@ def _check_of(times: list[str]) -> Callable[[Any], None]:
     """Refuses what is no time, as the field's validator does."""
     if not times:
         return lambda _: None
-    get = attrgetter(*times)
+    first, *others = times
+    rest = _check_of(others) if others else None
+    get = attrgetter(first)
 
     def check(twin: Any) -> None:
-        found = get(twin)
-        for text in (found,) if len(times) == 1 else found:
-            if text is not None:
-                seconds_of(text)
+        text = get(twin)
+        if text is not None:
+            seconds_of(text)
+        if rest is not None:
+            rest(twin)
 
     return check
 

@@ -109,11 +109,13 @@ class Track:
         """Everything but what follows from the texts: they are written as they were read, which costs nothing."""
         state = {name: getattr(self, name) for name in self.__slots__ if name not in ("lifecycle", "backup", "pods")}
         state["jobs"] = {uid: seen.deleted_at for uid, seen in self.jobs.items()}
+        state["entries"] = [tuple(entry) for entry in self.entries]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        self.entries = deque(map(Entry._make, state["entries"]), maxlen=self.keep)
         things = {uid: lean_object_of(*text) for uid, text in self.texts.items()}
         self.backup = next((thing for thing in things.values() if thing.kind == "Backup"), None)
         jobs = {uid: thing for uid, thing in things.items() if thing.kind == "Job"}
