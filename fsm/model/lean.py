@@ -55,7 +55,7 @@ def _read(decoder: Decoder[Any], text: bytes) -> Any:
         return None
     try:
         return decoder.decode(text)
-    except (MsgspecError, InputError, RecursionError):
+    except (MsgspecError, InputError):
         return None
 
 

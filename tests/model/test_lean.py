@@ -158,7 +158,7 @@ def test_a_field_that_is_missing_is_missed_by_both(data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["resource_version", r"resource\u005fversion", r"\u0072esource_version", "owner_references"]
+    "key", ["resource_version", r"resource\u005fversion", r"\u0072esource_version", "owner_references", "from_"]
 )
 def test_a_python_name_in_json_is_left_to_pydantic(key: str) -> None:
     text = b'{"type":"ADDED","object":{"kind":"Job","metadata":{"name":"a","%s" : "x"}}}' % key.encode()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import assume, given, settings
@@ -680,6 +681,18 @@ def test_an_object_is_there_as_soon_as_its_last_line_was_written(text: str) -> N
     result = next(results)
     assert isinstance(result, Item)
     assert result.object.to_json() == JOB
+
+
+# ---- lean twins
+
+
+@pytest.mark.parametrize("form", [line, json.dumps], ids=["watch items", "bare"])
+def test_an_object_is_read_lean_where_it_can_be_and_in_full_where_it_is_asked_for(form: Callable[[Any], str]) -> None:
+    strange = changed(JOB, "metadata.name", "ü")
+    first, usual, other = of(form(JOB), form(changed(JOB, "status.failed", 2)), form(strange).replace("\\u00fc", "ü"))
+    assert isinstance(usual.lean, msgspec.Struct)
+    assert isinstance(other.lean, Job)
+    assert [each.object.to_json() for each in (first, other)] == [JOB, strange]
 
 
 # ---- repeats
