@@ -1,12 +1,12 @@
 """How a Backup is read as the state of one machine, and written back: one `Lifecycle` a mode, in one table.
 
 `state_of` looks only at what is there now, so it does not depend on how it got there. `evidence_of` says when the facts
-behind it happened; `questions_at` asks for those that a machine could be sent next, to catch up (see `path`).
+behind it happened; `questions_about` asks for those that a machine could be sent next, to catch up (see `path`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from fsm.adapter.observation import Observation, time_of
@@ -45,15 +45,16 @@ def as_it_was(start: MachineState, target: MachineState) -> MachineState:
 class Lifecycle(NamedTuple):
     """The functions of one mode.
 
-    `same(found, target, exactly)` compares two states of its machine. `wished_as(start, target)` is a state with what
-    the spec asks for now, which another state knows: the operator reads the policy anew on every look (5.1).
+    `same(found, target, exactly)` compares two states of its machine. `questions_about(names, state, target)` are those
+    to ask about events that are declared for the state. `wished_as(start, target)` is a state with what the spec asks
+    for now, which another state knows: the operator reads the policy anew on every look (5.1).
     """
 
     machine: Machine
     state_of: Callable[[Observation], MachineState]
     status_of: Callable[[MachineState, BackupStatus, int | None], BackupStatus]
     evidence_of: Callable[[Observation], Evidence]
-    questions_at: Callable[[MachineState, MachineState], Iterator[Question]]
+    questions_about: Callable[[Sequence[str], MachineState, MachineState], Iterator[Question]]
     same: Callable[[MachineState, MachineState, bool], bool]
     wished_as: Callable[[MachineState, MachineState], MachineState] = as_it_was
 

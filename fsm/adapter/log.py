@@ -6,7 +6,7 @@ one that is under way is still alive: the operator itself never looks (S7).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fsm.adapter.lifecycle import (
     DELETION_EVENTS,
@@ -274,10 +274,10 @@ class Facts:
 _SYNCED = {"task_paused": Phase.PAUSED, "task_resumed": Phase.RUNNING}
 
 
-def questions_at(state: MachineState, target: MachineState) -> Iterator[Question]:
-    """Every event declared here for the current command; a change of wish for every command that is known."""
+def questions_about(names: Sequence[str], state: MachineState, target: MachineState) -> Iterator[Question]:
+    """About each event for the current command; about a change of wish for every command that is known."""
     context: LogContext = state.context
-    for name in LOG.enabled(state.configuration):
+    for name in names:
         if name != "wish_changed":
             yield Question(name, context.command, context.command)
             continue
@@ -298,4 +298,4 @@ def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
     return not exactly or found.context.commands == target.context.commands
 
 
-LIFECYCLE = Lifecycle(LOG, state_of, status_of, Facts, questions_at, same)
+LIFECYCLE = Lifecycle(LOG, state_of, status_of, Facts, questions_about, same)

@@ -57,8 +57,8 @@ def _direct(
 ) -> Leg | None:
     """The one step that a fact tells, which is nearly always all there is; the search would find the same."""
     leading = lifecycle.machine.events_into(start.configuration, target.configuration)
-    for question in lifecycle.questions_at(start, target):
-        offer = told(evidence, question, now) if question.name in leading else None
+    for question in lifecycle.questions_about(leading, start, target):
+        offer = told(evidence, question, now)
         if offer is not None:
             leg = _leg(lifecycle, start, offer)
             if leg is not None and lifecycle.same(leg.step.after, target, True):
@@ -85,7 +85,7 @@ def _cheapest(
         if state in done or len(legs) == MOST_STEPS:
             continue
         done.add(state)
-        for question in lifecycle.questions_at(state, target):
+        for question in lifecycle.questions_about(lifecycle.machine.enabled(state.configuration), state, target):
             offer = told(evidence, question, now) or guessed(question, now)
             leg = _leg(lifecycle, state, offer)
             if leg is not None and leg.step.after not in done:

@@ -6,7 +6,7 @@ The operator decides by conditions, which are never taken back, and by the phase
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,17 +46,14 @@ class Reading(NamedTuple):
     """What the snapshot lifecycle reads in an observation before it decides.
 
     `job` is the Job of the latest attempt that the Backup can know, `fresh` whether it belongs to the attempt that the
-    records say is the latest.
+    records say is the latest. `retries` have begun.
     """
 
     records: tuple[Record, ...]
     policy: Policy
     job: SeenJob | None
     fresh: bool
-
-    @property
-    def retries(self) -> int:
-        return sum(record.real is not None for record in self.records)
+    retries: int
 
 
 def reading_of(observation: Observation) -> Reading:
@@ -64,8 +61,9 @@ def reading_of(observation: Observation) -> Reading:
     backup = observation.backup
     records = records_of(backup.status.backoff_retry_status)
     job = _job_known_to(records, observation.jobs_named(f"backup-{backup.metadata.name}"))
-    fresh = job is not None and attempt_of(job, records) == sum(record.real is not None for record in records)
-    return Reading(records, policy_of(backup.spec.backoff_retry_policy), job, fresh)
+    retries = len([None for record in records if record.real is not None])
+    fresh = job is not None and attempt_of(job, records) == retries
+    return Reading(records, policy_of(backup.spec.backoff_retry_policy), job, fresh, retries)
 
 
 def _job_known_to(records: tuple[Record, ...], jobs: list[SeenJob]) -> SeenJob | None:
@@ -89,7 +87,7 @@ def attempt_of(seen: SeenJob, records: tuple[Record, ...]) -> int:
 
 def began_by(records: tuple[Record, ...], at: int) -> int:
     """How many retries had begun at a time."""
-    return sum(record.real is not None and record.real <= at for record in records)
+    return len([None for record in records if record.real is not None and record.real <= at]) if records else 0
 
 
 def records_of(written: tuple[BackoffRetryRecord, ...]) -> tuple[Record, ...]:
@@ -449,10 +447,10 @@ def _end_event(seen: SeenJob) -> Event:
     return Event("job_failed", -1 if at is None else at, uid=seen.uid, reason=reason, message=message)
 
 
-def questions_at(state: MachineState, target: MachineState) -> Iterator[Question]:
-    """Every event declared here, for the attempt at hand."""
+def questions_about(names: Sequence[str], state: MachineState, target: MachineState) -> Iterator[Question]:
+    """About each event, for the attempt at hand."""
     context: RunContext = state.context
-    for name in SNAPSHOT.enabled(state.configuration):
+    for name in names:
         if name == "failure_recorded":
             yield Question(name, len(context.records))
         elif name in ("retry_due", "tick"):
@@ -475,4 +473,4 @@ def wished_as(start: MachineState, target: MachineState) -> MachineState:
     return start._replace(context=start.context._replace(policy=target.context.policy))
 
 
-LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, Facts, questions_at, same, wished_as)
+LIFECYCLE = Lifecycle(SNAPSHOT, state_of, status_of, Facts, questions_about, same, wished_as)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fsm.adapter.lifecycle import (
     DELETION_EVENTS,
@@ -193,9 +193,9 @@ class Facts:
         return Event(name, -1 if at is None else at, uid=seen.uid, reason=reason) if seen.failed else None
 
 
-def questions_at(state: MachineState, target: MachineState) -> Iterator[Question]:
-    """Every event declared here."""
-    for name in VOLUME_SNAPSHOT.enabled(state.configuration):
+def questions_about(names: Sequence[str], state: MachineState, target: MachineState) -> Iterator[Question]:
+    """About each event."""
+    for name in names:
         yield Question(name, None)
 
 
@@ -204,4 +204,4 @@ def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
     return found.configuration == target.configuration
 
 
-LIFECYCLE = Lifecycle(VOLUME_SNAPSHOT, state_of, status_of, Facts, questions_at, same)
+LIFECYCLE = Lifecycle(VOLUME_SNAPSHOT, state_of, status_of, Facts, questions_about, same)

@@ -96,7 +96,7 @@ def _explanation(fold: CountingFold, track: Track, now: int) -> Explanation | No
     if track.backup is None or track.lifecycle is None or track.state is None:
         return None
     try:
-        return explanation_of(track.lifecycle, track.observation, track.state, now, fold.deadlines)
+        return explanation_of(track.lifecycle, track.full_observation, track.state, now, fold.deadlines)
     except InputError:  # reported when it was met
         return None
 

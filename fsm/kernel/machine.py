@@ -137,7 +137,14 @@ class Machine:
 
     def outcome(self, configuration: tuple[str, ...]) -> Outcome | None:
         """The outcome of a final configuration, the bad one where regions differ; None while work is left in any."""
-        outcomes = {self._by_id[leaf].outcome for leaf in self._leaves[configuration]}
+        return self._outcomes[configuration]
+
+    @cached_property
+    def _outcomes(self) -> Mapping[tuple[str, ...], Outcome | None]:
+        return {configuration: self._outcome(leaves) for configuration, leaves in self._leaves.items()}
+
+    def _outcome(self, leaves: tuple[str, ...]) -> Outcome | None:
+        outcomes = {self._by_id[leaf].outcome for leaf in leaves}
         if None in outcomes:
             return None
         return "bad" if "bad" in outcomes else "good"
@@ -146,23 +153,23 @@ class Machine:
         """The events declared for a configuration, whatever their guards say."""
         return self._enabled[self.configuration(configuration)]
 
-    def events_into(self, configuration: tuple[str, ...], target: tuple[str, ...]) -> frozenset[str]:
+    def events_into(self, configuration: tuple[str, ...], target: tuple[str, ...]) -> tuple[str, ...]:
         """The events declared for a configuration that have an edge to a state of the target, or stay in one."""
         found = self._events_into.get((configuration, target))
         if found is None:
-            found = frozenset(
-                event
-                for event in self.enabled(configuration)
-                for region in self.alternatives[configuration, event]
-                for transition in region
-                if (transition.target or transition.source) in target
+            found = tuple(
+                event for event in self.enabled(configuration) if self._has_edge_into(configuration, event, target)
             )
             self._events_into[configuration, target] = found
         return found
 
     @cached_property
-    def _events_into(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]]:
+    def _events_into(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]:
         return {}
+
+    def _has_edge_into(self, configuration: tuple[str, ...], event: str, target: tuple[str, ...]) -> bool:
+        edges = (edge for region in self.alternatives[configuration, event] for edge in region)
+        return any((edge.target or edge.source) in target for edge in edges)
 
     def guard_values(self, state: tuple[tuple[str, ...], Any], event: Event) -> dict[str, bool]:
         """What every guard on the event's alternatives says, by name."""

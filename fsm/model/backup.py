@@ -193,7 +193,10 @@ class BackupStatus(Model):
 
     def condition(self, type_: Phase) -> Condition | None:
         """The first condition of that type."""
-        return next((one for one in self.conditions if one.type == type_), None)
+        for one in self.conditions:
+            if one.type == type_:
+                return one
+        return None
 
     def holds(self, type_: Phase) -> bool:
         """The first condition of that type is True: T(X) of the semantics, whatever the phase."""

@@ -80,7 +80,7 @@ NULL_LIST = NullAs(_NullTuple())
 NULL_MAP = NullAs(_NullDict())
 
 
-class _EmptyOr:
+class EmptyOr:
     """Marks a vocabulary to which the empty text belongs too; an error lists the words and not two failed attempts."""
 
     def __init__(self, words: type[Phase] | type[CleanPolicy]) -> None:
@@ -97,6 +97,6 @@ class _EmptyOr:
         )
 
 
-PhaseOrNone = Annotated[Phase | Literal[""], _EmptyOr(Phase)]
-CleanPolicyOrNone = Annotated[CleanPolicy | Literal[""], _EmptyOr(CleanPolicy)]
+PhaseOrNone = Annotated[Phase | Literal[""], EmptyOr(Phase)]
+CleanPolicyOrNone = Annotated[CleanPolicy | Literal[""], EmptyOr(CleanPolicy)]
 ConditionStatus = Literal["True", "False", "Unknown"]

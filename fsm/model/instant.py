@@ -34,6 +34,7 @@ def seconds_of(text: str) -> int:
     return time.seconds - (time.offset or 0)
 
 
+@lru_cache(maxsize=1 << 16)
 def text_of(seconds: int) -> str:
     """The RFC 3339 text of an instant in UTC: `2026-11-22T02:00:01Z`; years 1 to 9999, else an InputError."""
     try:

@@ -42,7 +42,10 @@ class JobStatus(Model):
 
     def condition(self, type_: str) -> JobCondition | None:
         """The first condition of that type."""
-        return next((one for one in self.conditions if one.type == type_), None)
+        for one in self.conditions:
+            if one.type == type_:
+                return one
+        return None
 
     def holds(self, type_: str) -> bool:
         """The first condition of that type is True."""

@@ -81,7 +81,10 @@ class PodStatus(Model):
 
     def condition(self, type_: str) -> PodCondition | None:
         """The first condition of that type."""
-        return next((one for one in self.conditions if one.type == type_), None)
+        for one in self.conditions:
+            if one.type == type_:
+                return one
+        return None
 
 
 NO_POD_STATUS = PodStatus()

@@ -6,17 +6,18 @@ come back all the same, for a late item or its deletion: then it is taken out ag
 
 from __future__ import annotations
 
-import json
 import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from msgspec import json
+
 _SCHEMA = """
 create table backup
-  (uid text primary key, namespace text, name text, seen integer, said text, track blob) without rowid;
+  (uid text primary key, namespace text, name text, seen integer, said blob, track blob) without rowid;
 create table job
-  (uid text primary key, owner text, namespace text, name text, seen integer, said text) without rowid;
+  (uid text primary key, owner text, namespace text, name text, seen integer, said blob) without rowid;
 """
 
 
@@ -43,8 +44,8 @@ class Archive:
     def put(self, uid: str, place: Place, said: Any, track: Any, jobs: Iterable[tuple[str, Place, Any]]) -> None:
         """Keep a track and what is said of it; `jobs` are (uid, place, what is said) of its Jobs."""
         blob = pickle.dumps(track, protocol=pickle.HIGHEST_PROTOCOL)
-        self._db.execute("insert into backup values (?, ?, ?, ?, ?, ?)", (uid, *place, json.dumps(said), blob))
-        rows = [(job, uid, *where, json.dumps(what)) for job, where, what in jobs]
+        self._db.execute("insert into backup values (?, ?, ?, ?, ?, ?)", (uid, *place, json.encode(said), blob))
+        rows = [(job, uid, *where, json.encode(what)) for job, where, what in jobs]
         self._db.executemany("insert or replace into job values (?, ?, ?, ?, ?, ?)", rows)
         self.size += 1
 
@@ -81,4 +82,4 @@ class Archive:
 
     def _said(self, table: str) -> Iterator[tuple[Place, Any]]:
         rows = self._db.execute(f"select namespace, name, seen, said from {table} order by namespace, name, seen")
-        return ((Place(namespace, name, seen), json.loads(said)) for namespace, name, seen, said in rows)
+        return ((Place(namespace, name, seen), json.decode(said)) for namespace, name, seen, said in rows)

@@ -51,7 +51,7 @@ class _Source:
             piece, self.line, self.fresh = self._again.pop()
             return piece
         piece = self._stream.readline(_PIECE)
-        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
+        if piece.endswith(b"\\") and (len(piece) - len(piece.rstrip(b"\\"))) % 2:
             piece += self._stream.readline(1)
         if self._ended and piece:
             self.line += 1

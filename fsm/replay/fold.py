@@ -87,12 +87,13 @@ class Fold:
         self.newest = max(self.newest, now)
         if item.repeat:
             return
-        if isinstance(item.object, Backup):
-            track, news = self._take_backup(item, item.object)
-        elif isinstance(item.object, Job):
-            track, news = self._take_job(item, item.object)
+        thing = item.lean
+        if thing.kind == "Backup":
+            track, news = self._take_backup(item, thing)
+        elif thing.kind == "Job":
+            track, news = self._take_job(item, thing)
         else:
-            track, news = self._take_pod(item, item.object)
+            track, news = self._take_pod(item, thing)
         if track is not None and news:
             self._catch_up(track, item)
         if track is not None and track.finished:
@@ -157,14 +158,16 @@ class Fold:
         known, version = _version(old.job), _version(new.job)
         if not self._is_news(item, uid, version, known, new.gone, old.deleted_at):
             return None
-        newest = new.job if version >= known else old.job
-        return SeenJob(newest, new.deleted_at if old.deleted_at is None else old.deleted_at)
+        deleted_at = new.deleted_at if old.deleted_at is None else old.deleted_at
+        if version >= known:
+            return new if deleted_at == new.deleted_at else SeenJob(new.job, deleted_at)
+        return SeenJob(old.job, deleted_at)
 
     def _is_news(self, item: Item, uid: str, version: int, known: int, deleted: bool, gone_at: int | None) -> bool:
         """An older state is out of order and says nothing; a deletion counts whenever it comes, and for good."""
         if version < known and uid not in self._disordered:
             self._disordered.add(uid)
-            message = f"{item.object.kind} {item.object.metadata.name} went back to an older resourceVersion"
+            message = f"{item.lean.kind} {item.lean.metadata.name} went back to an older resourceVersion"
             self.note(Problem(item.file, item.line, "metadata.resourceVersion", message, "order"))
         return (deleted and gone_at is None) or version > known or version < 0
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import Final
 
-from fsm.model import Backup, Job, ObjectMeta, Pod, seconds_of
-from fsm.model.backup import Condition
+from fsm.model import Backup, BackupStatus, Job, JobStatus, Pod, PodStatus, seconds_of
 from fsm.replay.reader import Item, Problem
 
 NEVER: Final = 0
@@ -27,40 +26,37 @@ def observed_at(item: Item) -> int | None:
     These are its creation, deletion and managedFields times, what its status says has happened, and the item's own
     `at`. Never a wish (the spec), a plan (`expectedRetryAt`) or a TSO: these may lie in the future.
     """
-    times = [seconds_of(text) for text in _texts(item.object) if text]
-    times += _deletion(item.object)
+    metadata = item.lean.metadata
+    texts: Texts = [metadata.creation_timestamp]
+    if metadata.managed_fields:
+        texts += [field.time for field in metadata.managed_fields]
+    texts += _told_by(item.lean)
+    times = [seconds_of(text) for text in texts if text]
+    if metadata.deletion_timestamp is not None:
+        times.append(_asked_to_go(item.lean))
     if item.at is not None:
         times.append(item.at)
     return max(times, default=None)
 
 
-def _deletion(obj: Backup | Job | Pod) -> list[int]:
+def _asked_to_go(obj: Backup | Job | Pod) -> int:
     """When deletion was asked for. The API server stores for a pod when its grace period will be over."""
-    metadata = obj.metadata
-    if metadata.deletion_timestamp is None:
-        return []
-    grace = (metadata.deletion_grace_period_seconds or 0) if isinstance(obj, Pod) else 0
-    return [seconds_of(metadata.deletion_timestamp) - max(grace, 0)]
+    grace = (obj.metadata.deletion_grace_period_seconds or 0) if obj.kind == "Pod" else 0
+    return seconds_of(obj.metadata.deletion_timestamp or "") - max(grace, 0)
 
 
-def _texts(obj: Backup | Job | Pod) -> Texts:
-    texts: Texts = [obj.metadata.creation_timestamp, *_managed(obj.metadata)]
-    if isinstance(obj, Job):
-        return texts + _job_texts(obj)
-    return texts + (_pod_texts(obj) if isinstance(obj, Pod) else _backup_texts(obj))
+def _told_by(obj: Backup | Job | Pod) -> Texts:
+    """What the status says has happened."""
+    if obj.kind == "Job":
+        return _job_texts(obj.status)
+    return _pod_texts(obj.status) if obj.kind == "Pod" else _backup_texts(obj.status)
 
 
-def _managed(metadata: ObjectMeta) -> Texts:
-    return [field.time for field in metadata.managed_fields]
-
-
-def _job_texts(job: Job) -> Texts:
-    status = job.status
+def _job_texts(status: JobStatus) -> Texts:
     return [status.start_time, status.completion_time, *[each.last_transition_time for each in status.conditions]]
 
 
-def _pod_texts(pod: Pod) -> Texts:
-    status = pod.status
+def _pod_texts(status: PodStatus) -> Texts:
     texts: Texts = [status.start_time, *[each.last_transition_time for each in status.conditions]]
     for container in (*status.init_container_statuses, *status.container_statuses):
         if container.state.running:
@@ -70,21 +66,19 @@ def _pod_texts(pod: Pod) -> Texts:
     return texts
 
 
-def _backup_texts(backup: Backup) -> Texts:
-    status = backup.status
-    texts: Texts = [status.time_started, status.time_completed, status.time_synced, *_transitions(status.conditions)]
+def _backup_texts(status: BackupStatus) -> Texts:
+    texts: Texts = [each.last_transition_time for each in status.conditions]
+    texts += (status.time_started, status.time_completed, status.time_synced)
     for command in status.log_sub_command_statuses.values():
-        texts += (command.time_started, command.time_completed, *_transitions(command.conditions))
+        texts += (command.time_started, command.time_completed)
+        texts += [each.last_transition_time for each in command.conditions]
     for record in status.backoff_retry_status:
         texts += (record.detect_failed_at, record.real_retry_at)
-    texts += [progress.last_transition_time for progress in status.progresses]
+    for progress in status.progresses:
+        texts.append(progress.last_transition_time)
     for operation in status.br_operations:
         texts += (operation.started_at, operation.observed_at)
     return texts
-
-
-def _transitions(conditions: tuple[Condition, ...]) -> Texts:
-    return [condition.last_transition_time for condition in conditions]
 
 
 class _Input:
@@ -112,7 +106,7 @@ class _Input:
 
     def order(self) -> tuple[int, bool, int]:
         """At equal seconds Pods and Jobs come before Backups: what is recorded in a Backup happened to them first."""
-        return self.newest, self.item is not None and isinstance(self.item.object, Backup), self.number
+        return self.newest, self.item is not None and self.item.lean.kind == "Backup", self.number
 
 
 def merged(streams: Sequence[Iterator[Item | Problem]]) -> Iterator[tuple[int, Item] | Problem]:

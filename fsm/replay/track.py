@@ -11,7 +11,8 @@ from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.path import Leg, path_between
 from fsm.adapter.registry import lifecycle_of
 from fsm.kernel import Machine, MachineState
-from fsm.model import OBJECT, WATCH_ITEM, Backup, Job, Pod, text_of
+from fsm.model import Backup, Pod, text_of
+from fsm.replay.reader import lean_object_of, object_of
 
 
 class Entry(NamedTuple):
@@ -62,7 +63,11 @@ class Unexpected(NamedTuple):
 
 
 class Track:
-    """One Backup, by its uid. `backup` is None while only Jobs of it were seen."""
+    """One Backup, by its uid. `backup` is None while only Jobs of it were seen.
+
+    `backup`, `jobs` and `pods` are to be looked at only, since they may be lean twins; `texts` has what they were read
+    from, by uid ("" for the Backup), as an item's (type, text).
+    """
 
     __slots__ = (
         "backup",
@@ -104,22 +109,32 @@ class Track:
         """Everything but what follows from the texts: they are written as they were read, which costs nothing."""
         state = {name: getattr(self, name) for name in self.__slots__ if name not in ("lifecycle", "backup", "pods")}
         state["jobs"] = {uid: seen.deleted_at for uid, seen in self.jobs.items()}
+        state["entries"] = [tuple(entry) for entry in self.entries]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        things = {uid: object_of(*text) for uid, text in self.texts.items()}
-        self.backup = next((thing for thing in things.values() if isinstance(thing, Backup)), None)
-        jobs = {uid: thing for uid, thing in things.items() if isinstance(thing, Job)}
+        self.entries = deque(map(Entry._make, state["entries"]), maxlen=self.keep)
+        things = {uid: lean_object_of(*text) for uid, text in self.texts.items()}
+        self.backup = next((thing for thing in things.values() if thing.kind == "Backup"), None)
+        jobs = {uid: thing for uid, thing in things.items() if thing.kind == "Job"}
         self.jobs = {uid: SeenJob(jobs[uid], deleted_at) for uid, deleted_at in state["jobs"].items()}
-        self.pods = {uid: thing for uid, thing in things.items() if isinstance(thing, Pod)}
+        self.pods = {uid: thing for uid, thing in things.items() if thing.kind == "Pod"}
         self.lifecycle = lifecycle_of(self.backup) if self.backup is not None else None
 
     @property
     def observation(self) -> Observation:
+        """What is seen now, to be looked at only."""
         assert self.backup is not None
         return Observation(self.backup, tuple(self.jobs.values()), tuple(self.pods.values()), self.gone_at)
+
+    @property
+    def full_observation(self) -> Observation:
+        """The same with the Backup in full, every field that was given included."""
+        backup = object_of(*self.texts[""])
+        assert backup.kind == "Backup"
+        return self.observation._replace(backup=backup)
 
     @property
     def finished(self) -> bool:
@@ -182,11 +197,6 @@ class Track:
 def _is_over(seen: SeenJob) -> bool:
     gone, failed, succeeded, deleting = seen.standing
     return gone or ((failed or succeeded) and not deleting)
-
-
-def object_of(type_: str, text: bytes) -> Backup | Job | Pod:
-    """The object of an item's text, which was read once before and so can be read again."""
-    return WATCH_ITEM.validate_json(text).object if type_ else OBJECT.validate_json(text)
 
 
 def _moved_leaf(machine: Machine, start: MachineState, target: MachineState) -> tuple[str, str]:

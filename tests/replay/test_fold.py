@@ -195,6 +195,27 @@ def _edited(line: str, change: Any) -> str:
     return json.dumps(data)
 
 
+def a_job(type_: str, version: int, reason: str = "") -> str:
+    conditions = [{"type": "Failed", "status": "True", "reason": reason}] if reason else []
+    metadata = {"name": "j", "uid": "u", "resourceVersion": str(version)}
+    return json.dumps(
+        {"type": type_, "object": {"kind": "Job", "metadata": metadata, "status": {"conditions": conditions}}}
+    )
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [a_job("ADDED", 1), a_job("MODIFIED", 3, "newest"), a_job("DELETED", 2, "older")],
+        [a_job("ADDED", 1), a_job("DELETED", 2), a_job("MODIFIED", 3, "newest")],
+    ],
+    ids=["by an older state", "before a newer state"],
+)
+def test_a_job_stays_deleted_and_its_newest_state_is_told_whatever_came_first(lines: list[str]) -> None:
+    job = answer(folded(lines))["jobs"][0]
+    assert (job["state"], job["reason"]) == ("gone", "newest")
+
+
 def test_what_the_chart_does_not_allow_is_unexpected_and_named() -> None:
     """A phase that falls back from Running to Scheduled within one attempt has no declared path."""
     backups, jobs = lines_of(*RETRY)
@@ -304,7 +325,7 @@ def test_a_finished_backup_comes_back_for_a_late_item() -> None:
 
 def test_a_finished_backup_costs_at_most_200_bytes_of_memory_and_no_object() -> None:
     """What pydantic's reader allocates is not weighed, because it keeps a (bounded) cache of short texts; its objects
-    are counted instead."""
+    are counted instead. Lean twins are weighed."""
 
     def weigh(count: int) -> tuple[int, int]:
         tracemalloc.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def an_object(kind: str, **parts: Any) -> dict[str, Any]:
 
 
 def an_item(obj: dict[str, Any], at: int | None = None, file: str = "in", line: int = 1) -> Item:
-    return Item(file, line, "ADDED", object_from(obj), at)
+    return Item(file, line, "", object_from(obj), at, text=json.dumps(obj).encode())
 
 
 def meta(**fields: Any) -> dict[str, Any]:

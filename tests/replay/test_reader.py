@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fsm.model import Backup, Job, Pod, seconds_of
+from fsm.model.lean import lean_item
 from fsm.replay import reader
 from fsm.replay.reader import YAML_LIMIT, Document, Item, Problem, documents, items
 
@@ -681,6 +683,18 @@ def test_an_object_is_there_as_soon_as_its_last_line_was_written(text: str) -> N
     assert result.object.to_json() == JOB
 
 
+# ---- lean twins
+
+
+@pytest.mark.parametrize("form", [line, json.dumps], ids=["watch items", "bare"])
+def test_an_object_is_read_lean_where_it_can_be_and_in_full_where_it_is_asked_for(form: Callable[[Any], str]) -> None:
+    strange = changed(JOB, "metadata.name", "ü")
+    first, usual, other = of(form(JOB), form(changed(JOB, "status.failed", 2)), form(strange).replace("\\u00fc", "ü"))
+    assert isinstance(usual.lean, msgspec.Struct)
+    assert isinstance(other.lean, Job)
+    assert [each.object.to_json() for each in (first, other)] == [JOB, strange]
+
+
 # ---- repeats
 
 
@@ -694,20 +708,14 @@ def test_an_identical_line_is_a_repeat_with_the_same_object_and_a_line_of_its_ow
     assert not first.repeat
     assert not other.repeat
     assert again.repeat
-    assert again.object is first.object
-    assert (again.line, again.type, again.digest) == (3, "ADDED", first.digest)
+    assert again.lean is first.lean
+    assert again.object == first.object
+    assert (again.line, again.type, again.source) == (3, "ADDED", first.source)
 
 
 def test_a_repeat_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[bytes] = []
-
-    class Counting:
-        def validate_json(self, text: bytes) -> Any:
-            parsed.append(text)
-            return adapter.validate_json(text)
-
-    adapter = reader.WATCH_ITEM
-    monkeypatch.setattr(reader, "WATCH_ITEM", Counting())
+    monkeypatch.setattr(reader, "lean_item", lambda text: parsed.append(text) or lean_item(text))
     assert len(of(*[line(JOB)] * 50)) == 50
     assert len(parsed) == 1
 
@@ -736,7 +744,7 @@ def test_memory_is_bounded_by_the_number_of_remembered_objects() -> None:
     memory = reader._Memory(3)
     for item in of(*(line(changed(JOB, "metadata.uid", str(n))) for n in range(20)), remembered=0):
         memory.keep(item)
-        assert len(memory._items) == len(memory._digests) <= 3
+        assert len(memory._items) == len(memory._sources) <= 3
 
 
 @pytest.mark.parametrize("form", ["pretty, as kubectl", "List, as kubectl", "YAML documents", "YAML List"])
