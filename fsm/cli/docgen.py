@@ -19,6 +19,7 @@ from fsm.adapter.traps import TRAPS, Trap
 from fsm.cli import COMMANDS, cli
 from fsm.diagram import markdown_of
 from fsm.diagram.generate import write_or_check
+from fsm.environment import DIVERGENCES, Divergence
 from fsm.errors import InputError, Place
 from fsm.kernel import Machine
 from fsm.machines import MACHINES
@@ -34,6 +35,7 @@ _RULE = re.compile(r"operator-semantics ((S?)([\d.]+).*)")
 def blocks() -> dict[str, Callable[[], str]]:
     """Every block by its name; its text is made when it is asked for."""
     found: dict[str, Callable[[], str]] = {"help": help_of, "machines": machines, "traps": traps}
+    found["divergences"] = divergences
     found |= {f"help {name}": partial(help_of, name) for name in COMMANDS}
     found |= {f"picture {machine.name}": partial(picture, machine) for machine in MACHINES.values()}
     found |= {f"tables {machine.name}": partial(tables, machine) for machine in MACHINES.values()}
@@ -93,6 +95,17 @@ def _trap_row(trap: Trap) -> str:
     evidence = ", ".join(f"`{each}`" for each in trap.evidence)
     cells = (f"`{trap.id}`", trap.sentence.rstrip(":"), trap.escape, evidence, rule_link(trap.section))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def divergences() -> str:
+    """The divergences in the order in which they are looked for."""
+    head = "| Divergence | Machines | What the operator does, and why the chart does not | Rule |\n|---|---|---|---|"
+    return "\n".join((head, *map(_divergence_row, DIVERGENCES)))
+
+
+def _divergence_row(row: Divergence) -> str:
+    where = ", ".join(f"[`{machine.name}`](machines/{machine.name}.md)" for machine in row.machines)
+    return f"| `{row.name}` | {where} | {row.sentence} | {rule_link(row.section)} |"
 
 
 def rule_link(section: str) -> str:

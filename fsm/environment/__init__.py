@@ -1,5 +1,6 @@
 """Who else moves around a Backup: simulated, as pure functions on values. No clock, no randomness, no network."""
 
+from fsm.environment.divergences import DIVERGENCES, Divergence, Movement, divergence_of
 from fsm.environment.job_controller import (
     Actor,
     AlreadyExists,
@@ -20,17 +21,21 @@ from fsm.environment.job_controller import (
 )
 
 __all__ = [
+    "DIVERGENCES",
     "Actor",
     "AlreadyExists",
     "Cluster",
     "Conflict",
+    "Divergence",
     "Move",
+    "Movement",
     "NotFound",
     "Program",
     "Refusal",
     "Stage",
     "actor_of",
     "cluster_of",
+    "divergence_of",
     "moved",
     "moves",
     "observed",

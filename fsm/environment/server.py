@@ -47,9 +47,7 @@ Answer = tuple[Server, ApiError | None]
 def created(server: Server, backup: Backup, now: int) -> Server:
     """A user creates the Backup; `spec.backoffRetryPolicy` gets its defaults only where the key was given (1.4)."""
     data = backup.to_json()
-    data["spec"] = {**_SPEC, **data.get("spec", {})}
-    if "backoffRetryPolicy" in data["spec"]:
-        data["spec"]["backoffRetryPolicy"] = {**_POLICY, **data["spec"]["backoffRetryPolicy"]}
+    data["spec"] = _defaulted(data.get("spec", {}))
     data["metadata"] = {**data["metadata"], "uid": _uid(server), "creationTimestamp": text_of(now)}
     return _with_backup(replace(server, uids=server.uids + 1), data, "ADDED")
 
@@ -60,7 +58,7 @@ def edited(server: Server, **spec: Any) -> Server:
         return server
     data = server.backup.to_json()
     changed = {**data.get("spec", {}), **spec}
-    data["spec"] = {key: value for key, value in changed.items() if value is not None}
+    data["spec"] = _defaulted({key: value for key, value in changed.items() if value is not None})
     return _with_backup(server, data)
 
 
@@ -144,6 +142,13 @@ def _without_backup(server: Server) -> Server:
 
 def _noted(server: Server, item: Item) -> Server:
     return replace(server, history=(*server.history, item))
+
+
+def _defaulted(spec: dict[str, Any]) -> dict[str, Any]:
+    """The schema's defaults for absent keys; those of the policy only where the policy itself is there (1.4)."""
+    policy = spec.get("backoffRetryPolicy")
+    filled = {**_SPEC, **spec}
+    return filled if policy is None else {**filled, "backoffRetryPolicy": {**_POLICY, **policy}}
 
 
 def _as_go_writes(data: dict[str, Any]) -> dict[str, Any]:
