@@ -151,7 +151,7 @@ _SAID = (*_WORKING, "failed", "aborted", "invalid")
 def _is_retried_in_cache(movement: Movement) -> bool:
     """A retry was begun, and the record or the phase that it rests on was never stored."""
     began = movement.author.who is Who.HANDLER and movement.wrote(Phase.RESTART)
-    unsaid = movement.leaf in _RECORDED and movement.seen.backup.status.phase != Phase.RETRY_FAILED
+    unsaid = movement.leaf in ("failed", *_RECORDED) and movement.seen.backup.status.phase != Phase.RETRY_FAILED
     return began and (movement.after is None or unsaid)
 
 
@@ -181,7 +181,8 @@ def _is_job_before_its_retry(movement: Movement) -> bool:
     begun = sum(record.real_retry_at is not None for record in records)
     jobs = movement.seen.jobs_named(job_name(movement.seen.backup))
     pending = bool(records) and records[-1].real_retry_at is None
-    return pending and len(jobs) > begun + 1 and movement.leaf in ("retrying", *_RECORDED)
+    nobody_asked = movement.author.who is not Who.USER and movement.leaf in ("retrying", *_RECORDED)
+    return nobody_asked and pending and len(jobs) > begun + 1
 
 
 def _is_retried_at_once(movement: Movement) -> bool:
@@ -200,7 +201,11 @@ def _is_recorded_again(movement: Movement) -> bool:
 def _is_other_command(movement: Movement) -> bool:
     backup = movement.was.backup
     of_current = movement.author.job == log_job_name(backup.metadata.name, current_command(backup))
-    return movement.author.who is Who.PROGRAM and not of_current and movement.source[0] != movement.target[0]
+    streams = movement.source[0] != movement.target[0] and movement.target[0] in _STREAM
+    return movement.author.who is Who.PROGRAM and not of_current and streams
+
+
+_STREAM = ("not_started", "streaming", "paused", "stopped")
 
 
 def _is_other_truncation(movement: Movement) -> bool:
@@ -346,20 +351,21 @@ DIVERGENCES: tuple[Divergence, ...] = (
         _is_deletion_undone,
     ),
     Divergence(
-        "final-overwritten",
-        ALL,
-        "operator-semantics S11",
-        "Whoever has not heard of an end, or does not ask, writes `Invalid`, `Complete` or `Failed` beside it, and the "
-        "first of them in the operator's order counts from then on. In the chart an end is final.",
-        _is_final_overwritten,
-    ),
-    Divergence(
         "late-word",
         ALL,
         "operator-semantics S21 (iii)",
         "The program of a Job that has failed or is gone, on a node that nobody heard of, still writes its words, and "
-        "the Backup takes them for those of the present attempt. In the chart a Job that has ended says no more.",
+        "the Backup takes them for those of the present attempt. In the chart a Job whose failure was noted is silent.",
         _is_late_word,
+    ),
+    Divergence(
+        "final-overwritten",
+        ALL,
+        "operator-semantics 4.7",
+        "A sync validates before it asks for an end, its cache may be too old to know of one, and a program does not "
+        "ask: beside one of `Invalid`, `Complete` and `Failed` another is written, and may count from then on. In the "
+        "chart an end is final.",
+        _is_final_overwritten,
     ),
     Divergence(
         "job-before-its-retry",
@@ -412,7 +418,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     Divergence(
         "hidden-by-sync-error",
         (SNAPSHOT, LOG),
-        "operator-semantics 6.6",
+        "operator-semantics 4.6",
         "The error of a sync (no TidbCluster, a Job that exists already) writes `RetryFailed` over what a program has "
         "said and over failures, and the work may begin anew. In the chart such an error hides nothing.",
         _is_hidden_by_sync_error,
