@@ -71,7 +71,8 @@ vectors: build/oracle
 	@mkdir -p $(VECTORS)
 	@for kind in rules snapshot log volume deletion pod tick; do \
 	  echo "$$kind ..."; \
-	  build/oracle -seed 20261126 -n 700 -kind $$kind -o build/$$kind.jsonl || exit 1; \
+	  case $$kind in rules) n=3000;; log) n=1500;; *) n=1000;; esac; \
+	  build/oracle -seed 20261126 -n $$n -kind $$kind -o build/$$kind.jsonl || exit 1; \
 	  gzip -9cn build/$$kind.jsonl > $(VECTORS)/$$kind.jsonl.gz; \
 	done
 

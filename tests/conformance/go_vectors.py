@@ -27,16 +27,13 @@ def lines(file: Path) -> tuple[str, ...]:
     return tuple(gzip.decompress(file.read_bytes()).decode().splitlines())
 
 
-def vectors(file: Path, every: int = 1) -> Iterator[Vector]:
-    """Every vector of a file, or every n-th."""
-    for number, line in enumerate(lines(file)):
-        if number % every == 0:
-            yield vector_from(line, Place(file.name, number + 1))
+def vectors(file: Path) -> Iterator[Vector]:
+    return (vector_from(line, Place(file.name, number)) for number, line in enumerate(lines(file), 1))
 
 
-def mismatched(file: Path, every: int = 1) -> list[Judgement]:
-    """The vectors that do not conform."""
-    return [judgement for judgement in map(judged, vectors(file, every)) if not judgement.conforms]
+def mismatched(file: Path) -> Iterator[Judgement]:
+    """The vectors that do not conform, one by one."""
+    return (judgement for judgement in map(judged, vectors(file)) if not judgement.conforms)
 
 
 def unreached() -> dict[str, str]:

@@ -27,6 +27,10 @@ from fsm.rules import Update, is_restart
 _CHECKPOINTS = (6, 5, 1)
 _VERSION = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
+_FAILED = {False: Phase.FAILED, True: Phase.VOLUME_BACKUP_FAILED}
+_COMPLETE = {False: Phase.COMPLETE, True: Phase.VOLUME_BACKUP_COMPLETE}
+"""By whether it is a volume snapshot, which has conditions of its own."""
+
 
 def backup(arguments: Arguments) -> Program[None]:
     """To step 4, where the ways part. A restart is known by phase and marker, not by the Job (S20)."""
@@ -96,15 +100,13 @@ def _run(handle: Handle, started: Instant, previous: str, volume: bool) -> Progr
     failure = yield from caught(done("br", "BackupDataToRemoteFailed"))
     yield from restore_gc_life_time(handle, previous)
     if isinstance(failure, ReasonedError):
-        phase = Phase.VOLUME_BACKUP_FAILED if volume else Phase.FAILED
-        yield from try_update_status(handle, condition_of(phase, failure.reason, failure.message))
+        yield from try_update_status(handle, condition_of(_FAILED[volume], failure.reason, failure.message))
         raise failure
     metadata = None
     if not volume:
         metadata = yield from reported(handle, done("read metadata", "GetBackupMetadataFailed"))
     completed = yield from now()
-    complete = condition_of(Phase.VOLUME_BACKUP_COMPLETE if volume else Phase.COMPLETE)
-    yield from update_status(handle, complete, result_of(started, completed, metadata))
+    yield from update_status(handle, condition_of(_COMPLETE[volume]), result_of(started, completed, metadata))
 
 
 def _note_volume_size(handle: Handle) -> Program[None]:

@@ -163,6 +163,10 @@ func (b builder) spoil(object *v1alpha1.Backup) {
 var endpoints = []string{
 	"", "10.0.0.1:9000", "minio:9000", "http://", "http:///path", "//minio", "minio", "http://minio:port", "http://[::1]:9000",
 	"http://minio:9000/%zz", "https://s3.example.com/", "ftp://x", "http://a b", "://x", "HTTP://minio", "http://minio:",
+	"http://[fe80::1%25eth0]:9000", "http://[fe80::1%25]", "http://[fe80::1%25e%74h]", "http://[fe80::1%25e%41]", "http://[::1",
+	"http://[::1]x", "http://[nonsense]:1", "http://[nonsense]", "http://[1.2.3.4]:5", "http://x[::1]", "http://u:p@minio:9000", "http://u s@minio", "http://u%zz@minio",
+	"http://minio:1:2", "http://m%41", "http://m%e4", "http://m%25", "mailto:x", "a/b:c", "a:b/c", "/path", "x%zz", "minio/#%zz",
+	"http://minio/?a=%zz", "1http://minio",
 }
 
 // makeExport turns the Backup into one that Dumpling does.

@@ -182,6 +182,8 @@ func (b builder) askValidation() (string, record, record) {
 	object := b.anyBackup()
 	if b.chance(65) && object.Spec.BR != nil {
 		b.spoil(object)
+	} else if b.chance(40) {
+		object.Spec.S3 = &v1alpha1.S3StorageProvider{Bucket: "bucket", Endpoint: one(b.dice, endpoints...)}
 	}
 	given := record{"backup": wholeBackup(object, b.now), "cluster": nil}
 	var tidb *v1alpha1.TidbCluster

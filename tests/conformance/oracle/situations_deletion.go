@@ -62,6 +62,9 @@ func (b builder) doomed() (object *v1alpha1.Backup, jobs []*batchv1.Job) {
 	if b.chance(8) {
 		b.makeExport(object)
 	}
+	if b.chance(3) {
+		object.Spec.StorageProvider = v1alpha1.StorageProvider{Gcs: &v1alpha1.GcsStorageProvider{Bucket: "bucket"}}
+	}
 	if b.chance(55) {
 		jobs = append(jobs, b.anyJob(object, jobName(object, ""), 25))
 	}

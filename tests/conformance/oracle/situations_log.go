@@ -297,12 +297,15 @@ var mediaTypes = []string{
 	"text/plain", "text/plain", "text/plain; charset=utf-8", "TEXT/Plain", protobufType, protobufType, protobufType,
 	"application/x-protobuf", "application/x-protobuf;messagetype=other", "application/x-protobuf?messagetype=brpb.StreamBackupError",
 	"application/json", "", "text/plain;", "text / plain", "text/plain; charset", "a/b/c", "text", `text/plain; a="b;c"`,
+	"text/plain; a=b; a=b", "text/plain; a=b; a=c", "text/plain;;", `text/plain; a="b`, "text/plain; a=b c", "text/plain; =b",
+	"text/plain; A=b; a=b", "text/plain ; a=b ;", "/plain", "text/",
 	`application/x-protobuf; messagetype="brpb.StreamBackupError"`,
 }
 
 var payloads = []string{
 	"disk is full", "", `{"store_id":3,"error_message":"cannot flush","error_code":"KV:1"}`, `{"store_id":3}`, `{}`,
-	`{"store_id":"3"}`, "\x08\x01", `{"store_id":-1}`, "null",
+	`{"store_id":"3"}`, "\x08\x01", `{"store_id":-1}`, "null", `{"store_id":NaN}`, `{"store_id":18446744073709551615}`, `{"store_id":18446744073709551616}`,
+	`{"store_id":3,"unknown":[1,{}]}`, `{"store_id":3,"happen_at":null}`, `{"Store_ID":3,"error_MESSAGE":"x"}`,
 }
 
 // changeTask changes the task. It is never made unreachable later: the operator keeps its client.

@@ -107,7 +107,7 @@ func (b builder) setRecords(object *v1alpha1.Backup) {
 		if i%25 == 0 && b.chance(2) {
 			record.DetectFailedAt = nil
 		}
-		if i == count-1 && b.chance(2) {
+		if i == count-1 && b.chance(4) {
 			record.ExpectedRetryAt = nil
 		}
 		if b.chance(3) {
