@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from fsm.adapter import Observation
+from fsm.adapter.snapshot import began_by, records_of
 from fsm.environment.server import Item
 from fsm.environment.simulation import OPERATOR, Author, Who
 from fsm.kernel import Machine, MachineState
-from fsm.machines import LOG, SNAPSHOT, VOLUME_SNAPSHOT
+from fsm.machines import LOG, SNAPSHOT, VOLUME_SNAPSHOT, RunContext
 from fsm.model import BackupStatus, Job, LogCommand, Phase
-from fsm.rules import current_command, job_name, log_job_name
+from fsm.rules import current_command, init_job_name, job_name, log_job_name, timeout_passed
 
 Leaves = tuple[str, ...]
 
 
 class Movement(NamedTuple):
-    """One write that moved a machine: what was seen before and after it, and who made it.
+    """One write that moved a machine: what was seen before and after it, who made it, and when (Unix seconds).
 
     `after` is None where no state explains what was written.
     """
@@ -34,6 +35,7 @@ class Movement(NamedTuple):
     seen: Observation
     item: Item
     author: Author
+    at: int
 
     @property
     def source(self) -> Leaves:
@@ -111,18 +113,41 @@ def _is_deletion_undone(movement: Movement) -> bool:
 
 
 def _is_final_overwritten(movement: Movement) -> bool:
-    return movement.leaf in _FINAL and movement.next_leaf in _FINAL
+    ends = movement.leaf in _FINAL and movement.next_leaf in _FINAL
+    return ends and movement.author.who is not Who.USER
 
 
 _FINAL = ("complete", "exhausted", "timed_out", "aborted", "invalid")
 
 
 def _is_late_word(movement: Movement) -> bool:
-    return movement.author.late
+    """But that of a failure nobody has noted yet, or of an init Job whose failure nobody has: they are believed."""
+    if movement.leaf == "failed" and movement.next_leaf in ("complete", "aborted", "idle"):
+        return False
+    return movement.author.late and movement.leaf not in ("init_scheduled", "init_running")
 
 
 def _is_scheduled_late(movement: Movement) -> bool:
-    return movement.author.who is Who.WORKER and movement.wrote(Phase.SCHEDULED)
+    """After a word of the Job's program, or after its end."""
+    if movement.author.who is not Who.WORKER or not movement.wrote(Phase.SCHEDULED):
+        return False
+    backup = movement.seen.backup
+    commands = [command for command, phase in movement.written if phase == Phase.SCHEDULED and command]
+    names = [log_job_name(backup.metadata.name, command) for command in commands]
+    names = names or [job_name(backup), init_job_name(backup)]
+    jobs = [job for name in names if (job := movement.seen.newest(name)) is not None]
+    newest = max(jobs, key=lambda job: job.created_at, default=None)
+    ended = newest is not None and (newest.gone or newest.failed or newest.succeeded)
+    return ended or movement.leaf in _BEGUN or any(_is_known(movement, command) for command in commands)
+
+
+_WORKING = ("scheduled", "preparing", "running")
+_BEGUN = ("preparing", "running", "failed", "aborted", "invalid", "init_running")
+
+
+def _is_known(movement: Movement, command: str) -> bool:
+    """Something was said of the command before."""
+    return command in movement.was.backup.status.log_sub_command_statuses
 
 
 def _is_unrecorded_end(movement: Movement) -> bool:
@@ -131,11 +156,11 @@ def _is_unrecorded_end(movement: Movement) -> bool:
 
 
 def _is_begun_again(movement: Movement) -> bool:
-    worker = movement.author.who is Who.WORKER and movement.creates_job
-    return worker and movement.leaf in ("failed", "retrying") and movement.next_leaf in _WORKING
-
-
-_WORKING = ("scheduled", "preparing", "running")
+    """A retry that has its Job already is the same attempt still."""
+    if movement.author.who is not Who.WORKER or not movement.creates_job or movement.after is None:
+        return False
+    again = movement.leaf == "retrying" and movement.before.context.attempt == movement.after.context.attempt
+    return (again or movement.leaf == "failed") and movement.next_leaf in _WORKING
 
 
 def _is_hidden_by_sync_error(movement: Movement) -> bool:
@@ -156,12 +181,23 @@ def _is_retried_in_cache(movement: Movement) -> bool:
 
 
 def _is_limit_read_anew(movement: Movement) -> bool:
-    """Nobody had written yet that the limit was passed."""
+    """Nobody had written yet that the limit was passed, and the chart's own answer is another."""
     if movement.was.backup.status.holds(Phase.FAILED) or movement.author.who not in (Who.HANDLER, Who.USER):
         return False
-    written_as_one = movement.leaf == "failed" and movement.next_leaf in _LIMITS
+    if movement.leaf == "failed":
+        return movement.next_leaf in _LIMITS and movement.wrote(Phase.FAILED)
+    if movement.leaf == "backoff_waiting":
+        return movement.next_leaf == "exhausted" and _has_timed_out(movement)
     retried = movement.next_leaf == "retrying" and not _has_sync_error(movement)
-    return written_as_one or (movement.leaf in _RECORDED and (retried or movement.next_leaf in _RECORDED))
+    return movement.leaf in _LIMITS and (retried or movement.next_leaf in _RECORDED)
+
+
+def _has_timed_out(movement: Movement) -> bool:
+    if movement.after is None:
+        return False
+    context: RunContext = movement.after.context
+    timeout = context.policy.timeout
+    return timeout is not None and timeout_passed(context.records[0].detected, movement.at, timeout)
 
 
 _LIMITS = ("exhausted", "timed_out")
@@ -176,13 +212,11 @@ def _has_sync_error(movement: Movement) -> bool:
 
 
 def _is_job_before_its_retry(movement: Movement) -> bool:
-    """The records know of fewer Jobs than there were, and the newest of them was written about, or its retry was."""
-    records = movement.was.backup.status.backoff_retry_status
-    begun = sum(record.real_retry_at is not None for record in records)
+    """When the newest Job was made, the records knew of fewer Jobs than there were."""
+    records = records_of(movement.was.backup.status.backoff_retry_status)
     jobs = movement.seen.jobs_named(job_name(movement.seen.backup))
-    pending = bool(records) and records[-1].real_retry_at is None
-    nobody_asked = movement.author.who is not Who.USER and movement.leaf in ("retrying", *_RECORDED)
-    return nobody_asked and pending and len(jobs) > begun + 1
+    early = bool(records) and bool(jobs) and len(jobs) > began_by(records, jobs[-1].created_at) + 1
+    return early and movement.author.who is not Who.USER and movement.leaf in ("retrying", *_RECORDED)
 
 
 def _is_retried_at_once(movement: Movement) -> bool:
@@ -231,8 +265,12 @@ def _written_for_start(movement: Movement) -> bool:
 
 
 def _is_moved_after_stop(movement: Movement) -> bool:
-    moved = ("log-pause", Phase.COMPLETE), ("log-resume", Phase.COMPLETE)
-    return movement.source[0] == "stopped" and any(each in movement.written for each in moved)
+    return movement.source[0] == "stopped" and _moves_stream(movement)
+
+
+def _moves_stream(movement: Movement) -> bool:
+    """A pause or resume is complete, be it that its Job ran or that the operator follows TiKV."""
+    return any((command, Phase.COMPLETE) in movement.written for command in ("log-pause", "log-resume"))
 
 
 def _is_task_missed(movement: Movement) -> bool:
@@ -245,19 +283,30 @@ def _is_covered_truncation(movement: Movement) -> bool:
 
 
 def _is_word_after_end(movement: Movement) -> bool:
-    return movement.author.who is Who.PROGRAM and movement.leaf in ("invalid", "aborted")
+    follows = movement.author.who is Who.WORKER and _moves_stream(movement)
+    return movement.leaf in ("invalid", "aborted") and (follows or movement.author.who is Who.PROGRAM)
 
 
 # ------------------------------------------------------------------ volume snapshot
 
 
 def _is_phase_overwritten(movement: Movement) -> bool:
+    """Where only the phase told how far it was."""
     was, now = (each.backup.status.phase for each in (movement.was, movement.seen))
-    return movement.leaf in _KNOWN_BY_PHASE and was in _JUMPING and was != now
+    known = movement.leaf in _WAY and movement.next_leaf in _WAY and was in (Phase.SCHEDULED, Phase.RUNNING)
+    return known and was != now and _WAY.index(movement.next_leaf) < _WAY.index(movement.leaf)
 
 
-_KNOWN_BY_PHASE = ("init_scheduled", "init_running", "scheduled", "running")
-_JUMPING = (Phase.SCHEDULED, Phase.RUNNING)
+_WAY = (
+    "pending",
+    "init_scheduled",
+    "init_running",
+    "initialized",
+    "init_failed",
+    "scheduled",
+    "preparing",
+    "running",
+)
 
 
 def _is_failed_over_complete(movement: Movement) -> bool:
@@ -428,7 +477,8 @@ DIVERGENCES: tuple[Divergence, ...] = (
         (LOG,),
         "operator-semantics 3.4",
         "A sync ends a command as invalid or failed while its Job is at work, or makes another Job for it, and the "
-        "words of the program replace that end. In the chart an aborted or invalid command does not go on.",
+        "words of the program replace that end; so does a pause or resume that TiKV shows. In the chart an aborted or "
+        "invalid command does not go on.",
         _is_word_after_end,
     ),
     Divergence(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fsm.adapter import Lifecycle, Observation, SeenJob, lifecycle_of
 from fsm.adapter.lifecycle import Evidence, Offer, guessed, told
@@ -41,23 +42,30 @@ def place_of(machine: Machine, state: MachineState) -> tuple[object, ...]:
     return state.configuration, context.attempt, len(context.records)
 
 
+class Followed(NamedTuple):
+    """A movement, and the events of its path; None where it has none."""
+
+    movement: Movement
+    path: tuple[Event, ...] | None
+
+
 @dataclass
 class Watch:
-    """`movements` are those that are no path, and `paths` counts the others by their leaves. `configurations` counts
-    what was visited. After a Backup that cannot be read (`Movement.after` is None) nothing is followed any more."""
+    """What was seen of one Backup so far, and where its machine is; `configurations` counts what was visited.
+
+    After a Backup that cannot be read (`state` is None again) nothing is followed any more.
+    """
 
     clock: Callable[[], int]
     observation: Observation | None = None
     jobs: dict[str, SeenJob] = field(default_factory=dict)
     state: MachineState | None = None
-    movements: list[Movement] = field(default_factory=list)
-    paths: Counter[tuple[str, ...]] = field(default_factory=Counter)
     configurations: Counter[Configuration] = field(default_factory=Counter)
 
     @property
     def lost(self) -> bool:
         """The Backup cannot be read any more."""
-        return bool(self.movements) and self.movements[-1].after is None
+        return self.observation is not None and self.state is None
 
     @property
     def ended(self) -> bool:
@@ -66,20 +74,21 @@ class Watch:
             return False
         return lifecycle_of(self.observation.backup).machine.outcome(self.state.configuration) is not None
 
-    def see(self, item: Item, author: Author) -> Movement | None:
-        """Take a watch item in; the movement is returned where it is no path."""
-        was, seen = self.observation, self._observed(item)
+    def see(self, item: Item, author: Author) -> Followed | None:
+        """Take a watch item in. The answer is None where the machine did not move."""
+        was, seen, before = self.observation, self._observed(item), self.state
         if seen is None or self.lost:
             return None
         lifecycle = lifecycle_of(seen.backup)
-        before = self.state or lifecycle.machine.start()
         self.observation, self.state = seen, _state_of(lifecycle, seen)
         if self.state is not None:
             self.configurations[self.state.configuration] += 1
-        if was is None or self._follows(lifecycle, before, self.state, was, item):
+        if was is None or before is None:
             return None
-        self.movements.append(Movement(lifecycle.machine, before, self.state, was, seen, item, author))
-        return self.movements[-1]
+        if self.state is not None and place_of(lifecycle.machine, before) == place_of(lifecycle.machine, self.state):
+            return None
+        movement = Movement(lifecycle.machine, before, self.state, was, seen, item, author, self.clock())
+        return Followed(movement, path_of(lifecycle, movement))
 
     def _observed(self, item: Item) -> Observation | None:
         """Everything that was seen so far. A Job is there until it was seen to be gone."""
@@ -88,23 +97,6 @@ class Watch:
             return Observation(item.object, tuple(self.jobs.values()), (), gone_at)
         self.jobs[item.object.metadata.uid] = SeenJob(item.object, gone_at)
         return None if self.observation is None else self.observation._replace(jobs=tuple(self.jobs.values()))
-
-    def _follows(
-        self, lifecycle: Lifecycle, before: MachineState, after: MachineState | None, was: Observation, item: Item
-    ) -> bool:
-        """Nothing moved, or there is a path."""
-        machine = lifecycle.machine
-        if after is None:
-            return False
-        if place_of(machine, before) == place_of(machine, after):
-            return True
-        assert self.observation is not None
-        ended = frozenset(each.uid for each in was.jobs if each.gone or each.failed or each.succeeded)
-        facts = _Facts(lifecycle.evidence_of(self.observation), _news_of(item), ended, self.clock())
-        path = path_of(lifecycle, before, after, facts)
-        if path is not None:
-            self.paths["/".join(machine.leaves(before.configuration)), *(event.name for event in path)] += 1
-        return path is not None
 
 
 def _state_of(lifecycle: Lifecycle, seen: Observation) -> MachineState | None:
@@ -139,10 +131,12 @@ class _Facts:
                 yield offer
 
 
-def path_of(lifecycle: Lifecycle, start: MachineState, target: MachineState, facts: _Facts) -> tuple[Event, ...] | None:
+def path_of(lifecycle: Lifecycle, movement: Movement) -> tuple[Event, ...] | None:
     """The events of a shortest path, None where there is none."""
-    machine, goal = lifecycle.machine, place_of(lifecycle.machine, target)
-    start = lifecycle.wished_as(start, target)
+    if movement.after is None:
+        return None
+    machine, target, facts = lifecycle.machine, movement.after, _facts_of(lifecycle, movement)
+    goal, start = place_of(machine, target), lifecycle.wished_as(movement.before, target)
     layer: list[tuple[MachineState, tuple[Event, ...]]] = [(start, ())]
     done = {start}
     for _ in range(MOST_STEPS):
@@ -158,3 +152,8 @@ def path_of(lifecycle: Lifecycle, start: MachineState, target: MachineState, fac
                 following.append((step.after, (*path, offer.event)))
         layer = following
     return None
+
+
+def _facts_of(lifecycle: Lifecycle, movement: Movement) -> _Facts:
+    ended = frozenset(each.uid for each in movement.was.jobs if each.gone or each.failed or each.succeeded)
+    return _Facts(lifecycle.evidence_of(movement.seen), _news_of(movement.item), ended, movement.at)

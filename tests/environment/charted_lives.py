@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from chart_watch import Watch
+from chart_watch import Followed, Watch
 
 from fsm.environment.divergences import Movement, divergence_of
 from fsm.environment.server import Item
@@ -213,16 +213,21 @@ def _other_moves(simulation: Simulation, rng: random.Random) -> Iterator[tuple[s
 # ------------------------------------------------------------------ a life
 
 
+Pair = tuple[tuple[str, ...], tuple[str, ...]]
+
+
 @dataclass
 class Life:
     """What became of one, or of many. `rows` counts the divergences by name, `unlisted` are the movements without one,
-    each with the story that led to it; `paths` and `configurations` are those of `Watch`."""
+    each with the story that led to it. `edges` counts the movements along one edge by the leaves it leads between,
+    `covered` those of them that a row would explain as well; `configurations` are those of `Watch`."""
 
     lives: int = 1
     steps: int = 0
     rows: Counter[str] = field(default_factory=Counter)
     unlisted: list[tuple[Movement, str]] = field(default_factory=list)
-    paths: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    edges: Counter[Pair] = field(default_factory=Counter)
+    covered: Counter[Pair] = field(default_factory=Counter)
     configurations: Counter[Configuration] = field(default_factory=Counter)
 
     def __iadd__(self, other: Life) -> Life:
@@ -230,15 +235,36 @@ class Life:
         self.steps += other.steps
         self.rows += other.rows
         self.unlisted += other.unlisted
-        self.paths += other.paths
+        self.edges += other.edges
+        self.covered += other.covered
         self.configurations += other.configurations
         return self
+
+    def note(self, followed: Followed, story: str) -> None:
+        """Count a movement."""
+        movement, row = followed.movement, divergence_of(followed.movement)
+        if followed.path is not None:
+            if len(followed.path) == 1:
+                self.edges[movement.source, movement.target] += 1
+                self.covered[movement.source, movement.target] += row is not None
+        elif row is not None:
+            self.rows[row.name] += 1
+        else:
+            self.unlisted.append((movement, f"{story.partition(chr(10))[0]}: {movement}\n{story}"))
 
     @property
     def visited(self) -> frozenset[str]:
         """The ids of the states that were active."""
         return frozenset(state for configuration in self.configurations for state in configuration)
 
+    @property
+    def swallowed(self) -> set[Pair]:
+        """Where rows explain all that an edge of the chart does: nobody would miss the edge."""
+        return {pair for pair, count in self.edges.items() if count >= SEVERAL and count == self.covered[pair]}
+
+
+SEVERAL = 5
+"""Movements along the same edge, from which on they tell something."""
 
 TOLD = 30
 """Lines of the story that is told of an unlisted movement."""
@@ -251,13 +277,10 @@ def life_of(mode: str, seed: int) -> Life:
     chance = chance_of(mode, rng, story.append)
 
     def seen(item: Item, author: Author) -> None:
-        movement = watch.see(item, author)
+        followed = watch.see(item, author)
         story.append(_told(item, author, watch))
-        row = None if movement is None else divergence_of(movement)
-        if row is not None:
-            life.rows[row.name] += 1
-        elif movement is not None:
-            life.unlisted.append((movement, f"mode {mode}, seed {seed}: {movement}\n" + "\n".join(story[-TOLD:])))
+        if followed is not None:
+            life.note(followed, "\n".join((f"mode {mode}, seed {seed}", *story[-TOLD:])))
 
     backup = Backup.from_json(
         {"kind": "Backup", "metadata": {"name": "b", "namespace": "ns"}, "spec": spec_of(mode, rng)}
@@ -272,7 +295,7 @@ def life_of(mode: str, seed: int) -> Life:
         story.append(f"{simulation.steps:4} {simulation.now.seconds} {actor}: {_described(simulation, move)}")
         simulation.make(move)
         ended += watch.ended
-    life.steps, life.paths, life.configurations = simulation.steps, watch.paths, watch.configurations
+    life.steps, life.configurations = simulation.steps, watch.configurations
     return life
 
 
