@@ -282,9 +282,15 @@ def _is_covered_truncation(movement: Movement) -> bool:
     return movement.author.who is Who.WORKER and ("log-truncate", Phase.COMPLETE) in movement.written
 
 
+def _is_reopened(movement: Movement) -> bool:
+    current = {current_command(each.backup) for each in (movement.was, movement.seen)}
+    reopened = any((command, Phase.REPEATABLE) in movement.written for command in current)
+    followed = movement.author.who is Who.WORKER and _moves_stream(movement)
+    return movement.leaf in _SAID and movement.next_leaf == "idle" and (reopened or followed)
+
+
 def _is_word_after_end(movement: Movement) -> bool:
-    follows = movement.author.who is Who.WORKER and _moves_stream(movement)
-    return movement.leaf in ("invalid", "aborted") and (follows or movement.author.who is Who.PROGRAM)
+    return movement.author.who is Who.PROGRAM and movement.leaf in ("invalid", "aborted")
 
 
 # ------------------------------------------------------------------ volume snapshot
@@ -473,12 +479,19 @@ DIVERGENCES: tuple[Divergence, ...] = (
         _is_hidden_by_sync_error,
     ),
     Divergence(
+        "reopened",
+        (LOG,),
+        "operator-semantics 6.6",
+        "Any write about a pause makes the resume repeatable, even one that runs or failed, and the other way round; so "
+        "do the words that the operator writes following TiKV. In the chart only what is complete is reopened.",
+        _is_reopened,
+    ),
+    Divergence(
         "word-after-end",
         (LOG,),
         "operator-semantics 3.4",
         "A sync ends a command as invalid or failed while its Job is at work, or makes another Job for it, and the "
-        "words of the program replace that end; so does a pause or resume that TiKV shows. In the chart an aborted or "
-        "invalid command does not go on.",
+        "words of the program replace that end. In the chart an aborted or invalid command does not go on.",
         _is_word_after_end,
     ),
     Divergence(

@@ -80,7 +80,7 @@ def chance_of(mode: str, rng: random.Random, noted: Callable[[str], None]) -> Ch
         "edit": pick((0, 0.01, 0.05, 0.2)) if mode == "snapshot" else pick((0.05, 0.1, 0.2)),
         "delete": pick((0, 0.001, 0.005, 0.02)),
         "delete a job": pick((0, 0, 0.003, 0.02)),
-        "task": pick((0, 0.005, 0.03)) if mode == "log" else 0,
+        "task": pick((0, 0.01, 0.1)) if mode == "log" else 0,
         "cluster": pick((0, 0, 0.003, 0.02)),
     }
     faults, failures, lags = pick((0, 0, 0.02, 0.1, 0.3)), pick((0, 0.02, 0.1, 0.4)), pick((0, 0.1, 0.5))
