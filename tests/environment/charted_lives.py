@@ -38,7 +38,7 @@ class Chance:
     """How often what goes wrong, drawn once for each life: in one nothing does, in another nearly everything.
 
     `faults` is for calls of the API server and PD, `failures` for what programs do, `lags` for their informers;
-    `weights` says how often who moves.
+    `weights` says how often who moves. While it is `sheltered` nothing goes wrong and nobody interferes.
     """
 
     rng: random.Random
@@ -47,12 +47,17 @@ class Chance:
     lags: float
     weights: dict[str, float]
     noted: Callable[[str], None]
+    sheltered: bool = False
 
     def __call__(self, what: str) -> bool:
-        happens = self.rng.random() < self._rate(what)
+        happens = not self.sheltered and self.rng.random() < self._rate(what)
         if happens:
             self.noted(f"    {what}")
         return happens
+
+    def weight(self, actor: str) -> float:
+        """How often this actor moves."""
+        return 0 if self.sheltered and actor in _INTERFERING else self.weights[actor]
 
     def _rate(self, what: str) -> float:
         if what == "informer lags":
@@ -60,11 +65,13 @@ class Chance:
         return self.failures if what.startswith(_OF_PROGRAMS) else self.faults
 
 
+_INTERFERING = ("fault", "partition", "crash", "edit", "delete", "delete a job", "task", "cluster")
 _OF_PROGRAMS = ("br", "clean data", "hold", "read metadata", "pause GC")
 
 
 def chance_of(mode: str, rng: random.Random, noted: Callable[[str], None]) -> Chance:
-    """Every second life is stormy: programs die and are lost, users get in between, watches lag, and nobody deletes."""
+    """Every second life is stormy: programs die and are lost, users get in between, watches lag, and nobody deletes.
+    Most log backups are sheltered until they have started: one that never does has no life."""
     pick = rng.choice
     weights = {
         "operator": pick((1, 3, 3)),
@@ -87,8 +94,9 @@ def chance_of(mode: str, rng: random.Random, noted: Callable[[str], None]) -> Ch
     if rng.random() < 0.5:
         weights |= {"fault": pick((0.02, 0.1)), "partition": pick((0.1, 0.3)), "watch": pick((0.3, 1)), "delete": 0}
         weights |= {"edit": pick((0.1, 0.3, 0.6)), "wait": 0.3, "job controller": pick((0.05, 0.3, 1))}
+        weights |= {"program": pick((0.02, 0.2, 1))}
         faults, failures = pick((0, 0.1, 0.3)), pick((0, 0.02))
-    return Chance(rng, faults, failures, lags, weights, noted)
+    return Chance(rng, faults, failures, lags, weights, noted, sheltered=mode == Mode.LOG and rng.random() < 0.6)
 
 
 def spec_of(mode: str, rng: random.Random) -> Spec:
@@ -294,6 +302,7 @@ def life_of(mode: str, seed: int) -> Life:
         actor, move = _next(simulation, chance)
         story.append(f"{simulation.steps:4} {simulation.now.seconds} {actor}: {_described(simulation, move)}")
         simulation.make(move)
+        chance.sheltered = chance.sheltered and simulation.server.backup.status.commit_ts == ""
         ended += watch.ended
     life.steps, life.configurations = simulation.steps, watch.configurations
     return life
@@ -302,7 +311,7 @@ def life_of(mode: str, seed: int) -> Life:
 def _next(simulation: Simulation, chance: Chance) -> tuple[str, Move]:
     options = [(actor, move) for actor, moves in simulation.moves().items() for move in moves]
     options += _other_moves(simulation, chance.rng)
-    return chance.rng.choices(options, [chance.weights[actor] for actor, _ in options])[0]
+    return chance.rng.choices(options, [chance.weight(actor) for actor, _ in options])[0]
 
 
 def lives_of(mode: str, seed: int, steps: int, rows: frozenset[str] = frozenset(), most: int = 0) -> Life:
