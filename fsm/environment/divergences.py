@@ -402,8 +402,8 @@ DIVERGENCES: tuple[Divergence, ...] = (
         ALL,
         "operator-semantics S21 (iii)",
         "The program of a Job that has failed or is gone, on a node that nobody heard of, still writes its words, and "
-        "the Backup takes them for those of the present attempt; one failure may even be recorded twice. In the chart a "
-        "Job whose failure was noted is silent.",
+        "the Backup takes them for those of the present attempt; one failure may even be recorded twice. In the chart "
+        "a Job whose failure was noted is silent.",
         _is_late_word,
     ),
     Divergence(
