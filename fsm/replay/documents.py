@@ -1,7 +1,9 @@
 """Cuts what kubectl prints into documents: one text an object, JSON or YAML, streaming. Parses nothing it can avoid to.
 
 What it does not see: YAML in flow style at the top of a document (a `{` there means JSON), and what stands around the
-items of a List.
+items of a List. Damage to an item can therefore hide the items that follow, if it makes them look like elements of an
+array in that item or beside the items: with brackets alone they would be that. So can a line that starts something new
+in the middle of a List, up to the next such line.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ YAML_LIMIT: Final = 4 * 2**20
 """The same for a YAML document, whose parser needs a hundred times the size of its text."""
 
 _PIECE: Final = 2**20
+_OVERHEAD: Final = 128
+"""What holding a line costs besides its text, in bytes."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -76,8 +80,17 @@ class _Source:
     def _placed(self) -> _Placed:
         return self.piece(), self.line, self.fresh
 
+    def ahead(self, stop: Callable[[bytes], bool], limit: int) -> list[_Placed]:
+        """The next lines, to the first at which to stop, the end of the input, or as many as fit into `limit` bytes."""
+        lines = [self._placed()]
+        size = 0
+        while lines[-1][0] and size <= limit and not (self.fresh and stop(lines[-1][0])):
+            size += len(lines[-1][0]) + _OVERHEAD
+            lines.append(self._placed())
+        return lines
+
     def rewind(self, lines: list[_Placed]) -> None:
-        """Makes a block come again."""
+        """Makes such lines come again."""
         self._again += reversed(lines)
 
     def skip_to(self, wanted: Callable[[bytes], bool], first: bytes) -> bool:
@@ -92,11 +105,15 @@ class _Source:
 
 
 class _Unit:
-    """The bytes of the document that is being read: held up to `limit`, beyond it let go, and known to be too long."""
+    """The bytes of the document that is being read: held up to `limit`, beyond it let go, and known to be too long.
 
-    def __init__(self, line: int, limit: int) -> None:
+    `indent`: the blanks before it, where it starts a line.
+    """
+
+    def __init__(self, line: int, limit: int, indent: bytes = b"") -> None:
         self.line = line
         self.limit = limit
+        self.indent = indent
         self.too_long = False
         self.deep: bool | None = None
         self._pieces: list[bytes] = []
@@ -144,6 +161,7 @@ def documents(stream: BinaryIO, file: str = "", limit: int = LIMIT) -> Iterator[
     `limit` bytes is a Problem and is not held; after a broken one reading resumes at the next line that can start one.
     """
     source = _Source(stream)
+    ended: _Json | None = None
     while piece := source.piece():
         if source.line == 1 and source.fresh and _is_utf16(piece):
             yield broken(file, 1, "UTF-16 text; expected UTF-8 (PowerShell: … | Out-File -Encoding utf8 FILE)")
@@ -152,16 +170,31 @@ def documents(stream: BinaryIO, file: str = "", limit: int = LIMIT) -> Iterator[
         if _is_one_object(text, limit):
             yield Document(file, source.line, text)
         elif text.startswith((b"{", b"[")):
-            yield from _Json(source, file, limit).documents(piece)
+            if source.fresh and _starts_anything(piece):
+                ended = None
+            value = _Json(source, file, limit, ended.resumes if ended else _starts_anything)
+            yield from value.documents(piece)
+            ended = ended or (value if value.around and value.indent else None)
         elif separator := _SEPARATOR.match(text):
+            ended = None
             source.back(piece[separator.end() :], fresh=False)
         elif not text or text.startswith((b"#", b"%")):
             continue
-        elif not source.fresh:
-            yield broken(file, source.line, f"found {shown(text)} where the next object should start")
-            source.skip_to(lambda _: True, source.piece())
+        elif ended and (line := ended.ended_before(piece)):
+            yield broken(file, line, f"found {shown(text)} where the next object should start")
+            yield from ended.documents(source.piece())
         else:
-            yield from _Yaml(source, file, min(limit, YAML_LIMIT)).documents(piece)
+            ended = None
+            yield from _other(source, file, limit, piece)
+
+
+def _other(source: _Source, file: str, limit: int, piece: bytes) -> Iterator[Document | Problem]:
+    """What is no JSON: YAML, where it starts a line."""
+    if source.fresh:
+        yield from _Yaml(source, file, min(limit, YAML_LIMIT)).documents(piece)
+    else:
+        yield broken(file, source.line, f"found {shown(piece.strip())} where the next object should start")
+        source.skip_to(lambda _: True, source.piece())
 
 
 def _is_utf16(start: bytes) -> bool:
@@ -207,19 +240,25 @@ class _Json:
     """Cuts one JSON value into documents by its brackets: itself, or the items of the List or array that it is.
 
     `open`: the brackets that are open. `base`: how many of them are around each document (2 in a List, 1 in an array).
-    `indent`: what stands before the last document on its first line, None if that is more than blanks.
+    `around`: those of the List, also when it is over. `indent`: the blanks before the value, or before the first item
+    that starts a line: part of a damaged item may look like one and stand anywhere, the next sound one stands there.
+    `starts`: whether a line can follow the value where it is broken. `wants_value`: behind the items of a List, whether
+    the text so far ends with a colon.
     Whether the text between the brackets is JSON, `items` finds out.
     """
 
-    def __init__(self, source: _Source, file: str, limit: int) -> None:
+    def __init__(self, source: _Source, file: str, limit: int, starts: Callable[[bytes], bool]) -> None:
         self.source = source
         self.file = file
         self.limit = limit
+        self.starts = starts
         self.open = bytearray()
         self.base = 0
+        self.around = b""
         self.unit: _Unit | None = None
         self.indent: bytes | None = None
         self.in_string = False
+        self.wants_value = False
 
     def documents(self, piece: bytes) -> Iterator[Document | Problem]:
         """Reads the value from `piece` on, and gives the source back what follows it on its last line."""
@@ -248,7 +287,7 @@ class _Json:
 
     def _block(self) -> Document | None:
         """The fast path for the usual indentation: the object ends with the first line that is not indented deeper."""
-        indent = self.indent or b""
+        indent = self.unit.indent if self.unit else b""
         # at the top "items" makes a List of it, whose first item is not to wait for the last
         lines = self.source.block(indent, min(self.limit, _PIECE), b"\0" if self.base else b'"items"')
         last = lines[-1][0]
@@ -274,12 +313,16 @@ class _Json:
         if self.unit and self.unit.deep is None and line.strip():
             self.unit.deep = len(_indent(line)) > len(self.indent or b"")
         if line.startswith((b" ", b"\t")):
-            return bool(self.unit and self.indent and line.startswith(self.indent + b"{") and self._is_next(line))
+            return self._is_at_item(line) and (self._is_next(line) if self.unit else self._is_no_value())
         if not line.startswith(b"{"):
             return _starts_anything(line) and not line.startswith(b"[")
         if self.unit:
             return bool(self.indent) or self._is_next(line)
         return bool(self.indent) or self.base == _LIST_IS_OVER
+
+    def _is_no_value(self) -> bool:
+        """Whether, after the end of a List, a `{` that stands where its items do can be no value of a field."""
+        return self.base == _LIST_IS_OVER and self.open.endswith(b"{") and not self.wants_value
 
     def _is_next(self, line: bytes) -> bool:
         """Whether a `{` that stands where the open document's does starts the next one, and is no element in it."""
@@ -293,18 +336,49 @@ class _Json:
     def _recovers(self, line: bytes) -> bool:
         """Finds the line with which to go on, looking at `line` first; whether it still belongs to this value."""
         self.unit, self.in_string = None, False
-        indent = self.indent if self.base > 0 else None
-        if indent is None:
-            self.source.skip_to(_starts_anything, line)
+        over, indent = self.base == _LIST_IS_OVER, self.indent
+        if not self.around or indent is None or (over and not indent):
+            self.source.skip_to(self.starts, line)
             return False
-        del self.open[self.base :]
-        return self.source.skip_to(lambda each: _ends_item(each, indent), line) and self._goes_on()
+        self._reopens()
+        return self.source.skip_to(self.resumes if over else self._ends_item, line) and self._goes_on()
 
     def _goes_on(self) -> bool:
         """An indented List is left by a line without indentation that can start something."""
         line = self.source.piece()
         self.source.back(line, fresh=True)
         return not (self.indent and _starts_anything(line))
+
+    def ended_before(self, piece: bytes) -> int:
+        """The line of `piece`, if an item of this List follows it before anything new, and then comes next; else 0."""
+        self.source.back(piece, fresh=self.source.fresh)
+        lines = self.source.ahead(self.resumes, _PIECE)
+        if not self._is_at_item(lines[-1][0]):
+            self.source.rewind(lines)
+            self.source.piece()
+            return 0
+        self.source.rewind(lines[-1:])
+        self._reopens()
+        return lines[0][1]
+
+    def resumes(self, line: bytes) -> bool:
+        """Whether, behind the end of an indented List, a line starts an item of it after all, or something new."""
+        return self._is_at_item(line) or _starts_anything(line)
+
+    def _ends_item(self, line: bytes) -> bool:
+        """Whether, after a broken item of a List, a line starts the next one or ends the List."""
+        if not line.strip():
+            return False
+        if not self.indent:
+            return line.startswith((b"{", b"]"))
+        return not line.startswith(self.indent) or self._is_at_item(line)
+
+    def _is_at_item(self, line: bytes) -> bool:
+        return bool(self.indent) and line.startswith((self.indent or b"") + b"{")
+
+    def _reopens(self) -> None:
+        """Goes back to where an item of the List can start."""
+        self.unit, self.open[:], self.base = None, self.around, len(self.around)
 
     def _scan(self, piece: bytes) -> Generator[Document | Problem, None, int]:
         """Yields the documents that end in `piece`; returns where the whole value ends, or the piece."""
@@ -350,11 +424,13 @@ class _Json:
             raise BrokenError(TOO_DEEP)
         self.open += sign
         if sign == b"[" and self.base == 0 and self._is_list(piece[max(end - 40, 0) : end], depth):
-            self.unit, self.indent, self.base = None, None, depth + 1
+            self.unit, self.indent, self.base, self.around = None, None, depth + 1, bytes(self.open)
         elif depth == self.base:
             before = piece[: end - 1]
-            self.unit = _Unit(self.source.line, self.limit)
-            self.indent = before if self.source.fresh and not before.strip(b" \t") else None
+            starts_line = self.source.fresh and not before.strip(b" \t")
+            self.unit = _Unit(self.source.line, self.limit, before if starts_line else b"")
+            if starts_line and self.indent is None:
+                self.indent = before
             return True
         return False
 
@@ -382,17 +458,12 @@ class _Json:
             self.unit.add(rest)
         elif self.base > 0:
             self._check_between(rest)
+        elif not rest.isspace():
+            self.wants_value = rest.rstrip().endswith(b":")
 
     def _check_between(self, text: bytes) -> None:
         if junk := text.strip(b" \t\r\n,"):
             raise BrokenError(f"found {shown(junk)} where an item of a List should start")
-
-
-def _ends_item(line: bytes, indent: bytes) -> bool:
-    """Whether, after a broken item of a List, a line starts the next one or ends the List."""
-    if not line.strip():
-        return False
-    return not line.startswith(indent) or line.startswith(indent + b"{") or (not indent and line.startswith(b"]"))
 
 
 _DASH: Final = re.compile(rb"( *)-(?=\s)")

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from fsm.model import Backup, Job, Pod, seconds_of
@@ -429,6 +429,9 @@ LIST = pretty(a_list([JOB, POD, BACKUP]))
         (PRETTY.replace('"kind": "Job",\n', '"kind": "Job,\n') + "\n" + pretty(POD), 1, ["Pod"]),
         (LIST.replace('"Failed"', '"Failed'), 4, ["Pod", "Backup"]),
         (LIST.replace('"backoffLimit": 0', '"backoffLimit": ]'), 4, ["Pod", "Backup"]),
+        (LIST.replace('"backoffLimit": 0', '"backoffLimit": 0}}]}, {}'), 14, ["Job", "Pod", "Backup"]),
+        (LIST.replace('"backoffLimit": 0', '"backoffLimit": 0}}], "x": {'), 26, ["Job", "Pod", "Backup"]),
+        (LIST + "\n    rubbish\n" + line(POD) + "\n        " + line(POD), 58, ["Job", "Pod", "Backup", "Pod", "Pod"]),
         (LIST.replace('"backoffLimit": 0', '"backoffLimit": zero'), 14, ["Pod", "Backup"]),
         (LIST.replace('"uid": "u2"\n            }\n        },\n', '"uid": "u2"\n'), 27, ["Job", "Backup"]),
         (LIST[: LIST.index('"u2"')] + "\n" + line(BACKUP), 27, ["Job", "Backup"]),
@@ -479,14 +482,18 @@ def test_random_bytes_are_never_an_exception(data: bytes) -> None:
     read(data, limit=20)
 
 
-JUNK = st.binary(max_size=6) | st.sampled_from([b"\n", b'"', b"{", b"}", b"]", b"[", b"\\", b"---\n", b"- ", b"\n{\n"])
+JUNK = st.binary(max_size=6) | st.sampled_from(
+    [b"\n", b'"', b"{", b"}", b"]", b"[", b"\\", b"---\n", b"- ", b"\n{\n", b"}}", b"}]", b"}]}", b"}}]}"]
+)
+INDENTED_LISTS = ["List, as kubectl", "List, tabs", "List with its kind first", "List of watch items"]
 SEPARABLE = [
     "watch lines",
     "bare lines",
     "pretty, as kubectl",
     "pretty, tabs",
     "pretty watch items",
-    "List, as kubectl",
+    "one List after another",
+    *INDENTED_LISTS,
 ]
 
 
@@ -498,6 +505,11 @@ def test_damage_is_never_an_exception(form: str, start: int, length: int, junk: 
 
 
 @given(st.sampled_from(SEPARABLE), st.integers(0, 1000), st.integers(0, 40), JUNK)
+@example("List, as kubectl", 336, 23, b"}")  # an item seems to end early, and another to start within the line
+@example("List, as kubectl", 305, 0, b"}}]}")  # the List seems to be over
+@example("List, as kubectl", 331, 29, b"}}]}")  # … and a value to follow on the line
+@example("List, as kubectl", 305, 0, b'}}]}{"')  # … and one that is broken
+@example("List, as kubectl", 159, 0, b"}}]{{")  # the items seem to be over, and the List goes on
 @settings(max_examples=400, deadline=None)
 def test_damage_to_one_object_loses_no_other(form: str, start: int, length: int, junk: bytes) -> None:
     """What was damaged may still be an object, or several; its neighbours are read as they were."""
@@ -506,7 +518,7 @@ def test_damage_to_one_object_loses_no_other(form: str, start: int, length: int,
     end = text.rindex("}", 0, text.rindex("{", 0, text.index('"pingcap')))
     start, stop = min(first + 1 + start, end), min(first + 1 + start + length, end)
     damaged = text[:start].encode() + junk + text[stop:].encode()
-    if form == "List, as kubectl":  # such a line would say that the List broke off and something else starts
+    if form in INDENTED_LISTS:  # such a line would say that the List broke off and something else starts
         assume(not any(re.match(rb"[{\[]|---|[a-z]", row) for row in damaged.splitlines()[1:]))
     found = plain(read(damaged)[0])
     assert (found[0], found[-1]) == (POD, BACKUP)
