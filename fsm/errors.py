@@ -4,6 +4,7 @@ FsmError
 ├── InputError          something that was read is not what it should be; says where and what was expected
 ├── UsageError          the caller asked for something that does not exist or contradicts itself
 ├── ChartError          a chart that cannot be compiled; raised while it is imported
+├── DeclarationError    a world, a rule or a property that contradicts itself
 └── NotEnabled          an event that the machine does not accept in its present configuration
 """
 
@@ -49,6 +50,10 @@ class UsageError(FsmError):
 
 class ChartError(FsmError):
     """A chart that cannot be compiled, and the reason."""
+
+
+class DeclarationError(FsmError):
+    """A world, a rule or a property that contradicts itself, and the reason."""
 
 
 class NotEnabled(FsmError):
