@@ -93,7 +93,8 @@ class Part:
 class Rule:
     """What an actor can do. Rules of one actor (and one component) are one process where fairness is concerned.
 
-    `budget` names how often such moves may happen in all, together with every other rule of that budget.
+    `budget` names how often such moves may happen in all, together with every other rule of that budget; of several
+    budgets each must have something left.
     `fairness` is weak by default for the normal course; faults and people promise nothing.
     """
 
@@ -103,8 +104,15 @@ class Rule:
     kind: Kind = Kind.NORMAL
     fairness: Fairness | None = None
     own: bool = False
-    budget: str = ""
+    budget: str | tuple[str, ...] = ""
     sentence: str = ""
+
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """The budgets that it draws on."""
+        if isinstance(self.budget, tuple):
+            return self.budget
+        return (self.budget,) if self.budget else ()
 
     @property
     def assumed(self) -> Fairness:
@@ -162,17 +170,20 @@ def budget_part(name: str) -> str:
 
 
 def _budgeted(rule: Rule) -> Rule:
-    """The rule with its budget taken into account."""
-    if not rule.budget:
+    """The rule with its budgets taken into account, which are looked at first: they rule out the most."""
+    if not rule.budgets:
         return rule
-    part, inner = budget_part(rule.budget), rule.moves
+    parts, inner = tuple(map(budget_part, rule.budgets)), rule.moves
 
     def moves(view: Any) -> Iterator[Move]:
-        for move in inner(view):
+        spent: dict[Key, int] = {}
+        for part in parts:
             left = view[part]
             if not left:
                 return
-            yield move._replace(writes={**move.writes, part: left - 1})
+            spent[part] = left - 1
+        for move in inner(view):
+            yield move._replace(writes={**move.writes, **spent})
 
     return Rule(rule.name, rule.actor, moves, rule.kind, rule.fairness, rule.own, rule.budget, rule.sentence)
 
@@ -183,8 +194,9 @@ def _problems(world: World) -> Iterator[str]:
     names = [rule.name for rule in world.rules]
     yield from (f"two rules are called {name!r}" for name in sorted(set(names)) if names.count(name) > 1)
     for rule in world.rules:
-        if rule.budget and rule.budget not in world.budgets:
-            yield f"rule {rule.name!r} draws on the budget {rule.budget!r}, which is not declared"
+        for name in rule.budgets:
+            if name not in world.budgets:
+                yield f"rule {rule.name!r} draws on the budget {name!r}, which is not declared"
     for name, amount in world.budgets.items():
         if amount < 0:
             yield f"the budget {name!r} is {amount}, which is less than nothing"

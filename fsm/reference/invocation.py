@@ -103,7 +103,7 @@ class Invocation:
     @cached_property
     def next(self) -> Call | Done:
         """What it asks now, or how it ended."""
-        running = _Running(self.entry.program())
+        running = Running(self.entry.program())
         asked = running.sent(None)
         for answer in self.answers:
             asked = running.sent(answer)
@@ -126,14 +126,14 @@ class Invocation:
 
 def run(entry: Entry, answer: Callable[[Call], Any]) -> Done:
     """Run to the end; `answer` gives each call its answer, or an ApiError."""
-    running = _Running(entry.program())
+    running = Running(entry.program())
     asked = running.sent(None)
     while isinstance(asked, Call):
         asked = running.sent(answer(asked))
     return asked
 
 
-class _Running:
+class Running:
     """A program underway."""
 
     def __init__(self, program: Program[Done | None]) -> None:
