@@ -1,0 +1,122 @@
+"""The world put together: whose decision runs the Backup, in which mode, with which budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fsm.environment.simulation import Task
+from fsm.environment.world.cluster import HeldPod, cluster_rules
+from fsm.environment.world.held import Copy, Held, Wish, ticked
+from fsm.environment.world.operator import CRASHED, DELIVERED, operator_rules
+from fsm.environment.world.outside import (
+    CACHED_BACKUP,
+    CLUSTER_CACHED,
+    DATA,
+    LIVE_BACKUP,
+    QUEUE,
+    TASK,
+    TRACKED,
+    WRITTEN,
+    cached_job_part,
+    job_part,
+    outdated,
+    pod_part,
+)
+from fsm.environment.world.people import people_rules
+from fsm.environment.world.slots import OF_MODE
+from fsm.environment.world.thread import HANDLER, TICKER, WORKER, HeldTracked, aged, replaced
+from fsm.environment.world.words import (
+    backup_facts,
+    cached_backup_facts,
+    cached_job_facts,
+    job_facts,
+    task_facts,
+    thread_facts,
+    tracked_facts,
+)
+from fsm.kernel import Move, Part, Rule, World
+from fsm.model import Mode
+
+OPERATOR, OURS = "operator-v1.6", "ours"
+TICKED = "ticked"
+
+
+def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1, wish: Wish = Wish()) -> World:
+    """The world of that name in that mode."""
+    slots = OF_MODE[mode]
+    log = mode == Mode.LOG
+    first = Held(mode=mode, wish=wish)
+    parts = {
+        LIVE_BACKUP: Part(first, backup_facts, own=True),
+        CACHED_BACKUP: Part(None, cached_backup_facts, own=True),
+        HANDLER: Part(None, thread_facts, own=True),
+        QUEUE: Part(True, lambda waits: {"key": "waits" if waits else "is not there"}, own=True),
+        WORKER: Part(None, thread_facts, own=True),
+        CLUSTER_CACHED: Part(True, lambda there: {"cluster": "there" if there else "missing"}),
+        DATA: Part("none", own=True),
+    }
+    for slot in slots:
+        parts[job_part(slot)] = Part(None, job_facts, own=True)
+        parts[cached_job_part(slot)] = Part(None, cached_job_facts, own=True)
+        parts[pod_part(slot)] = Part(None, pod_facts, own=True)
+    if log:
+        parts[TICKER] = Part(None, thread_facts, own=True)
+        parts[TRACKED] = Part(None, tracked_facts, own=True)
+        parts[TASK] = Part(Task(), task_facts, own=True)
+    rules = (*operator_rules(mode), *cluster_rules(slots), *people_rules(mode), CLOCK)
+    return World(f"{name} {mode}", parts, rules, _maps(parts), budgets, components=backups)
+
+
+def _tick(view: Any) -> Iterator[Move]:
+    """What a handler does takes less than a minute, so that all its readings of the clock are one."""
+    if all(view.of(index)[HANDLER] is None for index in range(view.components)):
+        yield Move("a minute passes", {}, (TICKED,))
+
+
+CLOCK = Rule("clock ticks", "clock", _tick, sentence="A minute passes.")
+
+
+def _maps(parts: Mapping[str, Part]) -> dict[str, dict[str, Callable[[Any], Any]]]:
+    maps: dict[str, dict[str, Callable[[Any], Any]]] = {
+        WRITTEN: {CACHED_BACKUP: outdated},
+        DELIVERED: {HANDLER: replaced},
+        CRASHED: {HANDLER: _nothing, WORKER: _nothing, QUEUE: _no, CACHED_BACKUP: _nothing},
+        TICKED: {LIVE_BACKUP: _later, CACHED_BACKUP: _copy_later},
+    }
+    maps[CRASHED] |= {part: _nothing for part in parts if part.startswith(cached_job_part(""))}
+    if TICKER in parts:
+        maps[DELIVERED][TICKER] = replaced
+        maps[CRASHED][TICKER] = _nothing
+        maps[CRASHED][TRACKED] = _tracked_anew
+        maps[TICKED][TRACKED] = aged
+    return maps
+
+
+def _later(held: Held | None) -> Held | None:
+    return None if held is None else ticked(held)
+
+
+def _copy_later(copy: Copy | None) -> Copy | None:
+    return copy if copy is None else copy._replace(held=_later(copy.held))
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def _tracked_anew(_: Any) -> HeldTracked:
+    """Every log backup is registered when the operator starts."""
+    return HeldTracked()
+
+
+def _no(_: bool) -> bool:
+    return False
+
+
+def pod_facts(pod: HeldPod | None) -> Mapping[str, str]:
+    """A pod in words."""
+    if pod is None:
+        return {"pod": "none"}
+    state = f"ended ({pod.ended})" if pod.ended else "at work"
+    return {"pod": f"{state}{', on a lost node' if pod.lost else ''}", **dict(thread_facts(pod.thread))}
