@@ -1,7 +1,7 @@
-"""The world of the checker's benchmark: N backups, one controller that works on one at a time, Jobs, pods, a clock, a cache.
+"""The world of the checker's benchmark: N backups, one controller that works on one at a time, Jobs, pods, a clock.
 
-It was first written for other checkers, with other numbers of backups, clock ticks, retries and crashes, so counts can be
-compared: (2, 7, 3, 1) has 969,396 states, (3, 1, 1, 0) 1,850,796, (3, 2, 1, 1) 10,020,987.
+It was first written for other checkers, with other numbers of backups, clock ticks, retries and crashes, so that counts
+can be compared: (2, 7, 3, 1) has 969,396 states, (3, 1, 1, 0) 1,850,796, (3, 2, 1, 1) 10,020,987.
 A reconcile is two steps, the side effect and the status write, so that everything else may fall between them.
 The cache lags at most one write behind. `relative`: a backup knows the ticks left until its retry instead of the time
 of it, and the clock needs no hand: fewer states, and time does not end.
