@@ -78,7 +78,9 @@ class Bundle:
         if len(leaves) == 1:  # the leaf's number will do
             self.combos += [(i,) for i in range(len(self.combos), int(leaves[0].max(initial=-1)) + 1)]
             return leaves[0]
-        return np.array([self._number(combo) for combo in zip(*(each.tolist() for each in leaves), strict=True)], np.int64)
+        return np.array(
+            [self._number(combo) for combo in zip(*(each.tolist() for each in leaves), strict=True)], np.int64
+        )
 
     def _number(self, combo: tuple[int, ...]) -> int:
         number = self._numbers.setdefault(combo, len(self.combos))

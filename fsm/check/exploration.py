@@ -15,7 +15,8 @@ import numpy.typing as npt
 from fsm.check.moves import Counted, Outgrown, Rows, Steps, Successors
 from fsm.check.report import Limits, Progress
 from fsm.check.seen import Seen
-from fsm.check.space import Block, Space
+from fsm.check.space import Block, Space, State
+from fsm.check.symmetry import Fold
 from fsm.kernel import Kind, World
 
 CHUNK = 1 << 16
@@ -50,6 +51,7 @@ class Exploration:
     """
 
     world: World
+    fold: Fold | None
     space: Space
     rows: Rows
     successors: Successors
@@ -59,6 +61,10 @@ class Exploration:
     stopped_by: str = ""
     most_bytes: int = 0
     fired: set[str] = field(default_factory=set)
+
+    def fold_state(self, state: State) -> State:
+        """The state that stands for it and all that are like it."""
+        return state if self.fold is None else self.fold.state(state)
 
     @property
     def states(self) -> int:
@@ -93,16 +99,16 @@ def explored(
     world: World,
     limits: Limits | None = None,
     progress: Callable[[Progress], None] | None = None,
-    canonical: Callable[[Space], Callable[[Block], Block]] | None = None,
+    symmetry: bool = False,
     audit: bool = False,
-    watch: Callable[[Exploration, Level], bool] = lambda exploration, level: False,
+    watch: Callable[[Exploration], bool] = lambda _: False,
 ) -> Exploration:
     """Explores the world. `watch` sees each level before it is expanded, and ends the exploration where it says so."""
     space = Space(world)
     rows = Rows(space, audit)
-    fold = None if canonical is None else canonical(space)
-    exploration = Exploration(world, space, rows, Successors(space, rows, fold))
-    Explorer(exploration, limits or Limits(), progress or (lambda _: None), fold, watch).run()
+    fold = Fold(space) if symmetry and world.components > 1 else None
+    exploration = Exploration(world, fold, space, rows, Successors(space, rows, fold))
+    Explorer(exploration, limits or Limits(), progress or (lambda _: None), watch).run()
     return exploration
 
 
@@ -114,8 +120,7 @@ class Explorer:
         exploration: Exploration,
         limits: Limits,
         progress: Callable[[Progress], None],
-        canonical: Callable[[Block], Block] | None,
-        watch: Callable[[Exploration, Level], bool],
+        watch: Callable[[Exploration], bool],
     ) -> None:
         self.found, self.space = exploration, exploration.space
         self.limits, self.progress, self.watch = limits, progress, watch
@@ -131,7 +136,7 @@ class Explorer:
         self.stored = 0  # bytes of all levels
         self.unfired = np.ones(len(exploration.rows.rules), bool)
         start = self.space.start()
-        self.seeds[0] = [start if canonical is None else canonical(start)]
+        self.seeds[0] = [start if exploration.fold is None else exploration.fold.block(start)]
 
     def run(self) -> None:
         """To the end, or to a limit."""
@@ -157,9 +162,10 @@ class Explorer:
                 self._add(self.seeds.pop(self.depth))
             blocks, self.fresh = self.fresh, []
             self.ahead = 1
-            for level in self._keep(blocks, self.depth):
-                if self.watch(self.found, level):
-                    raise Stop("every property is decided")
+            levels = self._keep(blocks, self.depth)
+            if self.watch(self.found):
+                raise Stop("every property is decided")
+            for level in levels:
                 self._expand(level)
             self._flush()
             self.depth += 1

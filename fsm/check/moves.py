@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fsm.check.bundle import Bundle, Bundles
 from fsm.check.space import Block, Ints, Space
+from fsm.check.symmetry import Fold
 from fsm.check.tree import Reading, RecordingView, Tree
 from fsm.errors import DeclarationError
 from fsm.kernel import Kind, Move, Rule
@@ -137,6 +138,7 @@ class Column:
 
     @property
     def array(self) -> npt.NDArray[Any]:
+        """What it holds now."""
         return self._data[: self._length]
 
 
@@ -156,7 +158,9 @@ class Effects:
         length = 0 if known is None else known[0].shape[1]
         if known is None or length < len(self._rows.all):
             more = self._bits(component, self._rows.all[length:])
-            known = more if known is None else tuple(np.concatenate(pair, axis=1) for pair in zip(known, more, strict=True))
+            known = (
+                more if known is None else tuple(np.concatenate(pair, axis=1) for pair in zip(known, more, strict=True))
+            )
             self._known[component] = known
         return known
 
@@ -197,7 +201,9 @@ class Maps:
                     known[number] = values.number(change(values.all[number]))
                 except Exception as error:
                     what = f"the map {name!r} of the part {part!r}"
-                    raise DeclarationError(f"{what}: {type(error).__name__}: {error}; of {values.all[number]!r}") from error
+                    raise DeclarationError(
+                        f"{what}: {type(error).__name__}: {error}; of {values.all[number]!r}"
+                    ) from error
         self._known[name, part] = known
         if self._space.outgrown():
             raise Outgrown
@@ -221,9 +227,9 @@ class Steps(NamedTuple):
 class Successors:
     """All that can follow."""
 
-    def __init__(self, space: Space, rows: Rows, canonical: Callable[[Block], Block] | None = None) -> None:
+    def __init__(self, space: Space, rows: Rows, fold: Fold | None = None) -> None:
         self._space, self._rows = space, rows
-        self._effects, self._maps, self._canonical = Effects(space, rows), Maps(space), canonical
+        self._effects, self._maps, self._fold = Effects(space, rows), Maps(space), fold
         self._bundles = [(kind, own, RowBundles(space, rows, kind, own)) for kind in Kind for own in (False, True)]
 
     def counted(self, block: Block, kinds: Container[Kind] = frozenset(Kind)) -> list[Counted]:
@@ -239,8 +245,8 @@ class Successors:
             raise Outgrown
         return [each for each in counted if each.total]
 
-    def taken(self, block: Block, counted: Counted) -> Steps:
-        """The steps themselves: those that change something, and each once."""
+    def taken(self, block: Block, counted: Counted, folded: bool = True) -> Steps:
+        """The steps themselves: those that change something, and each once; `folded`: by symmetry, where it is on."""
         sources, rows = counted.places()
         keep, put = self._effects.of(counted.component)
         begun = block[:, sources]
@@ -253,8 +259,8 @@ class Successors:
         if self._rows.alike.array[rows].any():
             once = self._once(sources, rows, targets)
             sources, rows, targets = sources[once], rows[once], targets[:, once]
-        if self._canonical is not None:
-            targets = self._canonical(targets)
+        if self._fold is not None and folded:
+            targets = self._fold.block(targets)
         return Steps(counted.kind, counted.component, sources, rows, targets)
 
     def _apply(self, component: int | None, rows: Ints, targets: Block) -> None:

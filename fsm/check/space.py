@@ -47,6 +47,10 @@ class Values:
             self.all.append(value)
         return number
 
+    def known(self, value: Any) -> int | None:
+        """Its number, None where it was never seen."""
+        return self._numbers.get(value)
+
 
 class Codes:
     """The codes of a world's places: shared parts, own parts, own parts of component 0, 1, ..., and the index."""
