@@ -1,0 +1,191 @@
+"""Several trees asked at once: one dense table from the packed bits of all that they read to what they say.
+
+A tree is walked part by part; where all parts that some trees ever read have few bits together, the whole answer is one
+look-up, which is filled from the trees, for each reading that occurs. Trees that read too much for that are walked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm.check.space import Block, Field, Ints, Space
+from fsm.check.tree import Tree
+
+TABLE_BITS = 20
+"""How many bits of a state may be looked up at once."""
+
+
+class BlockSource:
+    """The states of a block as a rule of `component` sees them; columns are taken out when they are asked for."""
+
+    def __init__(self, space: Space, block: Block, component: int | None) -> None:
+        self.size = block.shape[1]
+        self._space, self._layout, self._block, self._component = space, space.layout, block, component
+        self._columns: dict[int, Ints] = {}
+
+    def column(self, code: int) -> Ints:
+        """The numbers of the values there."""
+        if code not in self._columns:
+            self._columns[code] = self._taken_out(code)
+        return self._columns[code]
+
+    def _taken_out(self, code: int) -> Ints:
+        codes = self._space.codes
+        if code == codes.index:
+            return np.full(self.size, self._component, np.int64)
+        return self._layout.column(self._block, codes.slot(code, self._component))
+
+
+class Bundle:
+    """Trees with one numbering of their common answers: `combos[i]` is the leaf of each tree where the answer is i."""
+
+    def __init__(self, space: Space, trees: Sequence[Tree]) -> None:
+        self.space, self.trees = space, tuple(trees)
+        self.combos: list[tuple[int, ...]] = []
+        self._numbers: dict[tuple[int, ...], int] = {}
+        self._table: npt.NDArray[np.int32] | None = None
+        self._planned: tuple[int, int] | None = None
+        self._codes: list[int] = []
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self._table is None else self._table.nbytes
+
+    def answers(self, block: Block, component: int | None) -> Ints:
+        """The number of the answer for every state of the block, as `component` sees it."""
+        while True:
+            self._plan()
+            if self._table is None:
+                return self._walked(block, component)
+            keys = self._keys(block, component)
+            answers = self._table[keys]
+            unknown = np.flatnonzero(answers < 0)
+            if not len(unknown):
+                return answers
+            asked, where = np.unique(keys[unknown], return_index=True)
+            found = self._walked(block[:, unknown[where]], component)
+            if self._planned == _state_of(self.space, self.trees):
+                self._table[asked] = found
+                answers[unknown] = self._table[keys[unknown]]
+                return answers
+
+    def _walked(self, block: Block, component: int | None) -> Ints:
+        source = BlockSource(self.space, block, component)
+        leaves = [tree.leaves(source) for tree in self.trees]
+        if len(leaves) == 1:  # the leaf's number will do
+            self.combos += [(i,) for i in range(len(self.combos), int(leaves[0].max(initial=-1)) + 1)]
+            return leaves[0]
+        return np.array(
+            [self._number(combo) for combo in zip(*(each.tolist() for each in leaves), strict=True)], np.int64
+        )
+
+    def _number(self, combo: tuple[int, ...]) -> int:
+        number = self._numbers.setdefault(combo, len(self.combos))
+        if number == len(self.combos):
+            self.combos.append(combo)
+        return number
+
+    def _plan(self) -> None:
+        planned = _state_of(self.space, self.trees)
+        if planned != self._planned:
+            self._planned = planned
+            self._codes = sorted(set().union(*(tree.reads for tree in self.trees)))
+            bits = bits_of(self.space, self._codes)
+            self._table = np.full(1 << bits, -1, np.int32) if 0 < bits <= TABLE_BITS else None
+
+    def _keys(self, block: Block, component: int | None) -> Ints:
+        """The bits of all that is read, side by side."""
+        keys: Block | None = None
+        shift = 0
+        for word, low, width in reversed(list(_runs(self.space, self._codes, component))):
+            if word is None:
+                part: Block = np.uint64(low << shift)  # type: ignore[assignment]
+            else:
+                part = (block[word] >> np.uint64(low)) & np.uint64((1 << width) - 1)
+                part = part << np.uint64(shift) if shift else part
+            keys = part if keys is None else keys | part
+            shift += width
+        assert keys is not None
+        return np.broadcast_to(keys, block.shape[1]).view(np.int64) if keys.ndim == 0 else keys.view(np.int64)
+
+
+class Bundles:
+    """Trees, bundled so that as few look-ups as possible answer for all of them; bundled anew when they read more."""
+
+    def __init__(self, space: Space, trees: Sequence[Tree]) -> None:
+        self.space, self.trees = space, tuple(trees)
+        self._planned: tuple[int, int] | None = None
+        self._known: dict[tuple[Tree, ...], Bundle] = {}
+        self._bundles: list[Bundle] = []
+
+    def __iter__(self) -> Iterator[Bundle]:
+        planned = _state_of(self.space, self.trees)
+        if planned != self._planned:
+            self._planned = planned
+            kept = {}
+            for group in self._groups():
+                kept[group] = self._known.get(group) or Bundle(self.space, group)
+            self._known, self._bundles = kept, list(kept.values())
+        return iter(self._bundles)
+
+    def _groups(self) -> list[tuple[Tree, ...]]:
+        """Greedily: each tree goes to the group whose look-up grows least, if it stays small enough."""
+        groups: list[tuple[list[Tree], set[int]]] = []
+        for tree in self.trees:
+            fits = [
+                (bits_of(self.space, reads | tree.reads) - bits_of(self.space, reads), i)
+                for i, (_, reads) in enumerate(groups)
+                if bits_of(self.space, reads | tree.reads) <= TABLE_BITS
+            ]
+            if fits:
+                members, reads = groups[min(fits)[1]]
+                members.append(tree)
+                reads |= tree.reads
+            else:
+                groups.append(([tree], set(tree.reads)))
+        return [tuple(members) for members, _ in groups]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(bundle.nbytes for bundle in self._bundles) + sum(tree.nbytes for tree in self.trees)
+
+
+def _state_of(space: Space, trees: Sequence[Tree]) -> tuple[int, int]:
+    """Changes whenever the layout does, or some tree reads more than before."""
+    return space.version, sum(len(tree.reads) for tree in trees)
+
+
+def bits_of(space: Space, codes: Iterable[int]) -> int:
+    """How many bits hold what these codes mean."""
+    return sum(_width(space, code) for code in codes)
+
+
+def _width(space: Space, code: int) -> int:
+    codes = space.codes
+    if code == codes.index:
+        return max(codes.components - 1, 1).bit_length()
+    return space.layout.fields[codes.slot(code, 0)].width
+
+
+def _runs(space: Space, codes: Sequence[int], component: int | None) -> Iterator[tuple[int | None, int, int]]:
+    """Word, low end and width of the bits that the codes mean, neighbours taken together; (None, index, width)."""
+    run: Field | None = None
+    for code in codes:
+        if code == space.codes.index:
+            if run is not None:
+                yield run
+            run = None
+            yield None, component or 0, _width(space, code)
+            continue
+        field = space.layout.fields[space.codes.slot(code, component)]
+        if run is not None and field.word == run.word and field.shift + field.width == run.shift:
+            run = Field(field.word, field.shift, run.width + field.width)
+        else:
+            if run is not None:
+                yield run
+            run = field
+    if run is not None:
+        yield run
