@@ -7,6 +7,7 @@ from typing import Any
 
 from fsm.environment.simulation import Task
 from fsm.environment.world.cluster import HeldPod, cluster_rules
+from fsm.environment.world.faults import budgets_of
 from fsm.environment.world.held import Copy, Held, Wish, ticked
 from fsm.environment.world.operator import CRASHED, DELIVERED, operator_rules
 from fsm.environment.world.outside import (
@@ -25,7 +26,7 @@ from fsm.environment.world.outside import (
 )
 from fsm.environment.world.people import people_rules
 from fsm.environment.world.slots import OF_MODE
-from fsm.environment.world.thread import HANDLER, TICKER, WORKER, HeldTracked, aged, replaced
+from fsm.environment.world.thread import HANDLER, WORKER, HeldTracked, aged, replaced
 from fsm.environment.world.words import (
     backup_facts,
     cached_backup_facts,
@@ -61,11 +62,10 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
         parts[cached_job_part(slot)] = Part(None, cached_job_facts, own=True)
         parts[pod_part(slot)] = Part(None, pod_facts, own=True)
     if log:
-        parts[TICKER] = Part(None, thread_facts, own=True)
         parts[TRACKED] = Part(None, tracked_facts, own=True)
         parts[TASK] = Part(Task(), task_facts, own=True)
     rules = (*operator_rules(mode), *cluster_rules(slots), *people_rules(mode), CLOCK)
-    return World(f"{name} {mode}", parts, rules, _maps(parts), budgets, components=backups)
+    return World(f"{name} {mode}", parts, rules, _maps(parts), budgets_of(mode, budgets), components=backups)
 
 
 def _tick(view: Any) -> Iterator[Move]:
@@ -85,9 +85,7 @@ def _maps(parts: Mapping[str, Part]) -> dict[str, dict[str, Callable[[Any], Any]
         TICKED: {LIVE_BACKUP: _later, CACHED_BACKUP: _copy_later},
     }
     maps[CRASHED] |= {part: _nothing for part in parts if part.startswith(cached_job_part(""))}
-    if TICKER in parts:
-        maps[DELIVERED][TICKER] = replaced
-        maps[CRASHED][TICKER] = _nothing
+    if TRACKED in parts:
         maps[CRASHED][TRACKED] = _tracked_anew
         maps[TICKED][TRACKED] = aged
     return maps

@@ -12,8 +12,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from fsm.errors import InputError
 from fsm.kernel import Value
 from fsm.model import (
+    SECOND,
     BackoffRetryRecord,
     Backup,
     BackupStatus,
@@ -215,7 +217,11 @@ def _elapsed(record: BackoffRetryRecord, now: int, timeout: str) -> int:
 
 
 def _minutes(timeout: str) -> int:
-    return min(parse_duration(timeout) // (MINUTE * 1_000_000_000), LONGEST)
+    """Of a duration that cannot be read the operator knows none, and so nothing that has passed is too long."""
+    try:
+        return min(parse_duration(timeout) // (MINUTE * SECOND), LONGEST)
+    except InputError:
+        return 0
 
 
 def _left(record: BackoffRetryRecord, now: int) -> int:

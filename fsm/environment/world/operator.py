@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fsm.environment.world.outside import QUEUE, TRACKED, Fate, Look
-from fsm.environment.world.stepping import Ran, ran
+from fsm.environment.world.stepping import Ran, ran, ran_through
 from fsm.environment.world.thread import HANDLER, TICKER, WORKER, Thread
 from fsm.kernel import Key, Kind, Move, Rule
 from fsm.model import Mode
 from fsm.reference import Result
+
+Moves = Callable[[Any], Iterator[Move]]
 
 DELIVERED, CRASHED = "delivered", "crashed"
 """Maps: the object in the cache is another one; the process forgets what it was doing."""
@@ -18,22 +20,36 @@ DELIVERED, CRASHED = "delivered", "crashed"
 
 def operator_rules(mode: str) -> tuple[Rule, ...]:
     """All of the operator's rules."""
-    threads = (HANDLER, WORKER, *((TICKER,) if mode == Mode.LOG else ()))
-    begins = {HANDLER: _handler_begins, WORKER: _worker_begins, TICKER: _ticker_begins}
-    rules: list[Rule] = []
-    for kind in threads:
-        sentence = _SENTENCES[kind]
-        rules.append(Rule(f"{kind} begins", kind, begins[kind], own=True, sentence=sentence))
-        rules.append(Rule(f"{kind} goes on", kind, _going_on(kind), own=True, sentence="It makes its next call."))
-        rules.extend(_failing(kind))
-    return (*rules, CRASH)
+    rules = [
+        Rule("handler begins", HANDLER, _handler_begins, own=True, sentence=_DELIVERY),
+        Rule("handler goes on", HANDLER, _going_on(HANDLER), own=True, sentence="It makes its next call."),
+        Rule("worker begins", WORKER, _beginning(Fate.WELL), own=True, sentence=_TAKEN),
+        Rule("worker goes on", WORKER, _going_on(WORKER), own=True, sentence="It makes its next call."),
+        CRASH,
+    ]
+    for fate, (name, sentence) in _FATES.items():
+        rules.append(_fault(f"handler: {name}", _going_on(HANDLER, fate), "api", sentence))
+        rules.append(_fault(f"worker: {name}", _beginning_or_going_on(fate), "api", sentence))
+    if mode == Mode.LOG:
+        rules.append(Rule("tracker looks", TICKER, _tracking(Fate.WELL), own=True, sentence=_LOOK))
+        rules.append(_fault("tracker looks in vain", _tracking(Fate.NO_TASK), "pd", _IN_VAIN))
+        rules.append(_fault("worker looks in vain", _beginning_or_going_on(Fate.NO_TASK), "pd", _IN_VAIN))
+    return tuple(rules)
 
 
-_SENTENCES = {
-    HANDLER: "The event handler is given the Backup that the informer holds: an event or a resync.",
-    WORKER: "A worker takes the key from the queue and syncs the Backup.",
-    TICKER: "The tracker looks at TiKV, once a minute.",
+_DELIVERY = "The event handler is given the Backup that the informer holds: an event or a resync."
+_TAKEN = "A worker takes the key from the queue and syncs the Backup."
+_LOOK = "The tracker looks at the log task in TiKV, as it does once a minute."
+_IN_VAIN = "PD does not answer when the operator looks at the log task."
+_FATES = {
+    Fate.FAILS: ("call fails", "Its call is refused by an error of the API server."),
+    Fate.UNHEARD: ("call is not heard of", "Its call is done, but it is told that it failed."),
+    Fate.OUTAGE: ("write fails for good", "The API server refuses all attempts of one write."),
 }
+
+
+def _fault(name: str, moves: Moves, budget: str, sentence: str) -> Rule:
+    return Rule(name, "fate", moves, Kind.FAULT, own=True, budget=("faults", budget), sentence=sentence)
 
 
 def _handler_begins(view: Any) -> Iterator[Move]:
@@ -52,10 +68,12 @@ def _handler_begins(view: Any) -> Iterator[Move]:
         yield Move(f"the handler looks at the Backup and {step.what}", step.writes)
 
 
-def _worker_begins(view: Any) -> Iterator[Move]:
-    if not view[QUEUE] or view[WORKER] is not None:
-        return
-    yield from _moves(WORKER, ran(Thread(WORKER), _Dequeued(view)), {QUEUE: False}, "the sync")
+def _beginning(fate: Fate) -> Moves:
+    def moves(view: Any) -> Iterator[Move]:
+        if view[QUEUE] and view[WORKER] is None:
+            yield from _moves(WORKER, ran(Thread(WORKER), _Dequeued(view), fate), {QUEUE: False})
+
+    return moves
 
 
 class _Dequeued:
@@ -68,57 +86,48 @@ class _Dequeued:
         return False if part == QUEUE else self._view[part]
 
 
-def _ticker_begins(view: Any) -> Iterator[Move]:
-    if view[TICKER] is not None or view[TRACKED] is None:
-        return
-    yield from _moves(TICKER, ran(Thread(TICKER), view), {}, "the tracker")
-
-
-def _going_on(kind: str, fate: Fate = Fate.WELL) -> Callable[[Any], Iterator[Move]]:
+def _going_on(kind: str, fate: Fate = Fate.WELL) -> Moves:
     def moves(view: Any) -> Iterator[Move]:
-        thread = view[kind]
-        if thread is None:
-            if fate is Fate.WELL or kind != WORKER or not view[QUEUE]:
-                return
-            yield from _moves(kind, ran(Thread(kind), _Dequeued(view), fate), {QUEUE: False}, _WHO[kind])
-            return
-        yield from _moves(kind, ran(thread, view, fate), {}, _WHO[kind])
+        if view[kind] is not None:
+            yield from _moves(kind, ran(view[kind], view, fate), {})
 
     return moves
 
 
-_WHO = {HANDLER: "the handler", WORKER: "the sync", TICKER: "the tracker"}
+def _beginning_or_going_on(fate: Fate) -> Moves:
+    begins, goes_on = _beginning(fate), _going_on(WORKER, fate)
+
+    def moves(view: Any) -> Iterator[Move]:
+        yield from begins(view)
+        yield from goes_on(view)
+
+    return moves
 
 
-def _moves(kind: str, step: Ran | None, before: dict[Key, Any], who: str) -> Iterator[Move]:
+def _tracking(fate: Fate) -> Moves:
+    """What it writes into the Backup, a checkpoint and the time, is not held, so it is one step."""
+
+    def moves(view: Any) -> Iterator[Move]:
+        if view[TRACKED] is None:
+            return
+        step = ran_through(Thread(TICKER), view, fate)
+        if step is not None:
+            yield Move("the tracker looks at the log task" + (" in vain" if fate is Fate.NO_TASK else ""), step.writes)
+
+    return moves
+
+
+_WHO = {HANDLER: "the handler", WORKER: "the sync"}
+
+
+def _moves(kind: str, step: Ran | None, before: dict[Key, Any]) -> Iterator[Move]:
     if step is None:
         return
     if step.result is Result.PANIC:
-        return  # a panic of the operator is a crash, which is a rule of its own
+        yield Move(f"{_WHO[kind]} {step.what}: the operator crashes and starts again", {}, (CRASHED,))
+        return
     writes = {**before, **step.writes, kind: step.thread}
-    yield Move(f"{who} {step.what}" if step.what else f"{who} has nothing to do", writes, step.applies)
-
-
-def _failing(kind: str) -> list[Rule]:
-    """The same step where the API server or PD does not do as it should."""
-    fates = {
-        Fate.FAILS: "Its call is refused by an error of the API server, or PD does not answer.",
-        Fate.UNHEARD: "Its call is done, but it is told that it failed.",
-        Fate.OUTAGE: "The API server refuses all attempts of one write.",
-    }
-    names = {Fate.FAILS: "call fails", Fate.UNHEARD: "call is not heard of", Fate.OUTAGE: "write fails for good"}
-    return [
-        Rule(
-            f"{kind}'s {names[fate]}",
-            "API server",
-            _going_on(kind, fate),
-            Kind.FAULT,
-            own=True,
-            budget=("faults", "api"),
-            sentence=sentence,
-        )
-        for fate, sentence in fates.items()
-    ]
+    yield Move(f"{_WHO[kind]} {step.what}" if step.what else f"{_WHO[kind]} has nothing to do", writes, step.applies)
 
 
 # ------------------------------------------------------------------ crash and restart

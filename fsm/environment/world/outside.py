@@ -62,12 +62,14 @@ WRITTEN = "written"
 
 
 class Fate(StrEnum):
-    """How a call to the outside ends: as it should; refused; done, but not heard of; nobody answers for a while."""
+    """How the calls of a step end: as they should; the call to the outside is refused; it is done, but not heard of;
+    nobody answers for a while; or a look at the task finds nothing because PD does not answer."""
 
     WELL = "well"
     FAILS = "fails"
     UNHEARD = "unheard"
     OUTAGE = "outage"
+    NO_TASK = "TiKV does not answer"
 
 
 FAILURE = Refusal(
@@ -94,8 +96,10 @@ def pod_part(slot: str) -> str:
 class Look:
     """What a thread sees during one step, and what it has changed so far."""
 
-    def __init__(self, view: Any, thread: Thread) -> None:
+    def __init__(self, view: Any, thread: Thread, fate: Fate = Fate.WELL) -> None:
         self.view = view
+        self.fate = fate
+        self.met = fate is Fate.WELL
         self.in_pod = thread.kind == POD
         self.writes: dict[Key, Any] = {}
         self.told: list[str] = []
@@ -136,6 +140,8 @@ class Look:
                 return CLUSTER
             case OpenEtcd():
                 return None
+            case QueryTask():
+                return self._query()
             case QueueCall():
                 if isinstance(call, Add | AddRateLimited):
                     self._enqueue(call)
@@ -159,17 +165,25 @@ class Look:
             self.writes[QUEUE] = True
             self.told.append("enqueues" if isinstance(call, Add) else "enqueues again, later")
 
+    def _query(self) -> Etcd:
+        if self.fate is Fate.NO_TASK:
+            self.met = True
+            self.told.append("asks TiKV for the log task, and gets no answer")
+            return unanswered()
+        task: Task = self.read(TASK)
+        return task.etcd()
+
     # -------------------------------------------------------------- the outside
 
-    def outside(self, call: Call, fate: Fate) -> Any:
-        """The answer to a call that leaves the process; None as an answer is `Nothing`, see `answer`."""
-        refused = fate in {Fate.FAILS, Fate.OUTAGE}
-        verb = _verb(call)
-        if refused:
-            self.told.append(f"{verb}: this fails")
+    def outside(self, call: Call) -> Any:
+        """The answer to a call that leaves the process, as it is held."""
+        if self.fate in {Fate.FAILS, Fate.OUTAGE}:
+            self.met = True
+            self.told.append(f"{_verb(call)}: this fails")
             return _failure(call)
         answer = self._done(call)
-        if fate is Fate.UNHEARD and not isinstance(answer, Refusal):
+        if self.fate is Fate.UNHEARD and not isinstance(answer, Refusal):
+            self.met = True
             self.told.append("and is told that it failed")
             return UNHEARD
         return answer
@@ -182,10 +196,6 @@ class Look:
                 return self._create(held_job(job))
             case DeleteJob((_, name)):
                 return self._delete(SLOTS[name])
-            case QueryTask():
-                self.told.append("asks TiKV for the log task")
-                task: Task = self.read(TASK)
-                return task.etcd()
             case Perform(step, _):
                 return self._perform(step)
         raise TypeError(f"nobody answers {call}")
@@ -212,7 +222,9 @@ class Look:
             self.told.append(f"creates Job {name}, which is refused: it exists")
             return Refusal(Refused.ALREADY_EXISTS.value, f'jobs.batch "{name}" already exists')
         self.told.append(f"creates Job {name}")
-        self.writes[job_part(slot)] = job
+        live: Held | None = self.read(LIVE_BACKUP)
+        begun = 0 if live is None else sum(record.begun for record in live.records)
+        self.writes[job_part(slot)] = job if job.attempt >= 0 else job._replace(attempt=begun)
         return None
 
     def _delete(self, slot: str) -> Any:
@@ -259,8 +271,8 @@ def outdated(copy: Copy | None) -> Copy | None:
 
 
 def is_own(call: Call) -> bool:
-    """The call does not leave the process, or its failure would show nothing that others' failures do not."""
-    return isinstance(call, Local | QueueCall | OpenEtcd | GetCluster)
+    """The call does not leave the process; or it only looks, and what it sees may be as old in other ways."""
+    return isinstance(call, Local | QueueCall | OpenEtcd | GetCluster | QueryTask)
 
 
 def only_writes(call: Call) -> bool:
@@ -274,11 +286,8 @@ def unanswered() -> Etcd:
 
 
 def _failure(call: Call) -> Any:
-    match call:
-        case QueryTask():
-            return unanswered()
-        case Perform(step, _):
-            return Refusal(Refused.INTERNAL.value, f"{step} failed")
+    if isinstance(call, Perform):
+        return Refusal(Refused.INTERNAL.value, f"{call.step} failed")
     return FAILURE
 
 
@@ -290,8 +299,6 @@ def _verb(call: Call) -> str:
             return f"creates Job {job.metadata.name}"
         case DeleteJob((_, name)):
             return f"deletes Job {name}"
-        case QueryTask():
-            return "asks TiKV for the log task"
         case Perform(step, _):
             return step
     return type(call).__name__

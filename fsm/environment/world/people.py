@@ -26,7 +26,13 @@ def people_rules(mode: str) -> tuple[Rule, ...]:
         Rule("cluster returns", "informer", _cluster_returns, sentence="It is there again."),
     )
     if mode != Mode.LOG:
-        return common
+        return (
+            *common,
+            _rule("switches retries off", _policy("switches retries off", retries=0), "edit",
+                  "The user sets maxRetryTimes to 0."),
+            _rule("spoils the timeout", _policy("writes a retryTimeout that cannot be read", timeout="soon"), "edit",
+                  "The user writes a retryTimeout that is no duration; nobody validates it again."),
+        )
     wishes = [
         _rule(f"wishes {command}", _wishing(command), "edit", f"The user asks for {command}.")
         for command in ("log-start", "log-pause", "log-stop")
@@ -61,6 +67,13 @@ def _delete(view: Any) -> Iterator[Move]:
 def _wishing(command: str) -> Moves:
     def moves(view: Any) -> Iterator[Move]:
         yield from _edited(view, f"the user asks for {command}", command=command)
+
+    return moves
+
+
+def _policy(words: str, **changes: Any) -> Moves:
+    def moves(view: Any) -> Iterator[Move]:
+        yield from _edited(view, f"the user {words}", **changes)
 
     return moves
 

@@ -10,6 +10,8 @@ from fsm.environment.world.held import Copy, Held, read_back
 from fsm.environment.world.outside import CACHED_BACKUP, LIVE_BACKUP, WRITTEN, Fate, Look, is_own, only_writes
 from fsm.environment.world.thread import (
     HANDLER,
+    POD,
+    WORKER,
     Read,
     Refusal,
     Thread,
@@ -17,6 +19,8 @@ from fsm.environment.world.thread import (
     remembered,
     remembered_without_records,
     resumed,
+    seen_by_pod,
+    seen_by_worker,
 )
 from fsm.kernel import Key
 from fsm.reference import Call, Done, Result, UpdateBackup
@@ -61,12 +65,22 @@ class _Recorder:
 
 @lru_cache(maxsize=1 << 16)
 def _without_vain_readings(thread: Thread) -> Thread:
-    """What an attempt read that was refused is of no consequence once the next one has read again. So it may as well
-    have read what was read first, as long as it would then have made the same calls."""
-    first, *others = [i for i, answer in enumerate(thread.answers) if isinstance(answer, Read)] or [0]
-    vain = [i for i in others if _was_refused(thread, i) and (thread.kind != HANDLER or i != others[-1])]
+    """The thread with readings in place of its own that come to the same.
+
+    What an attempt read that was refused is of no consequence once the next one has read again; and a pod goes by
+    little of what it reads. A reading is only exchanged where the program would then have made the same calls.
+    """
+    readings = [i for i, answer in enumerate(thread.answers) if isinstance(answer, Read)]
+    if thread.kind == POD:
+        for position in readings:
+            thread = _with_reading(thread, position, seen_by_pod(thread.answers[position].held))
+        return thread
+    if thread.kind == WORKER:
+        for position in readings:
+            thread = _with_reading(thread, position, seen_by_worker(thread.answers[position].held))
+    vain = [i for i in readings[1:] if _was_refused(thread, i) and (thread.kind != HANDLER or i != readings[-1])]
     for position in vain:
-        thread = _with_reading(thread, position, thread.answers[first].held)
+        thread = _with_reading(thread, position, thread.answers[readings[0]].held)
     return thread
 
 
@@ -87,19 +101,23 @@ def _with_reading(thread: Thread, position: int, held: Held) -> Thread:
 
 def ran(thread: Thread, view: Any, fate: Fate = Fate.WELL) -> Ran | None:
     """The step; None where no call of it could have this fate."""
-    recorder, look = _Recorder(thread), Look(view, thread)
+    recorder, look = _Recorder(thread), Look(view, thread, fate)
     _run_own(recorder, look, is_own)
     asked = isinstance(recorder.call, Call)
-    if not asked and fate is not Fate.WELL:
-        return None
     if fate is Fate.OUTAGE:
-        if not isinstance(recorder.call, UpdateBackup):
-            return None
         _outlast(recorder, look)
     elif isinstance(recorder.call, Call):
-        recorder.answered(look.outside(recorder.call, fate))
+        recorder.answered(look.outside(recorder.call))
     _run_own(recorder, look, only_writes)
-    return _told(recorder, look, asked)
+    return _told(recorder, look, asked) if look.met else None
+
+
+def ran_through(thread: Thread, view: Any, fate: Fate = Fate.WELL) -> Ran | None:
+    """The program to its end as one step, for one whose writes are not held."""
+    recorder, look = _Recorder(thread), Look(view, thread, fate)
+    while isinstance(recorder.call, Call):
+        recorder.answered(look.own(recorder.call) if is_own(recorder.call) else look.outside(recorder.call))
+    return _told(recorder, look, False) if look.met else None
 
 
 def _run_own(recorder: _Recorder, look: Look, which: Callable[[Call], bool]) -> None:
@@ -112,7 +130,7 @@ def _outlast(recorder: _Recorder, look: Look) -> None:
     for _ in range(ATTEMPTS):
         if not isinstance(recorder.call, UpdateBackup):
             return
-        recorder.answered(look.outside(recorder.call, Fate.OUTAGE))
+        recorder.answered(look.outside(recorder.call))
         _run_own(recorder, look, is_own if len(_outside(recorder)) < ATTEMPTS else only_writes)
 
 

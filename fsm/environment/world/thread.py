@@ -164,3 +164,15 @@ def remembered_without_records(value: Any) -> Any:
     if not isinstance(value, Read):
         return value
     return value._replace(held=value.held._replace(current=False, records=()), there=False)
+
+
+def seen_by_worker(held: Held) -> Held:
+    """A Backup with all that a sync goes by after its first call: unless it is being deleted, not the subcommands."""
+    return held._replace(current=False, records=(), subs=held.subs if held.deleting else ())
+
+
+def seen_by_pod(held: Held) -> Held:
+    """A Backup with all that a program in a pod goes by: whether it was just scheduled, and the marker of a restart."""
+    marker = tuple(each for each in held.conditions if each.type == "Restart")
+    phase = held.phase if held.phase == "Scheduled" else ""
+    return Held(held.mode, current=False, phase=phase, conditions=marker)
