@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from fsm.check.story import Change, Story, StoryStep, Waiting
@@ -24,11 +24,16 @@ class Lane(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Parts that are shown as one: a part by its label, and the label of what a cache knows of it, or None."""
+    """Parts that are shown as one: a part by its label, and the label of what a cache knows of it, or None.
+
+    `facts` are all that either has in any state; `shared` those that both have in some, which can be compared.
+    """
 
     title: str
     part: str
     cached: str | None
+    facts: tuple[str, ...]
+    shared: tuple[str, ...]
 
 
 class Ending(NamedTuple):
@@ -106,9 +111,9 @@ def _at(lane: Lane) -> int:
 # ------------------------------------------------------------------ facts
 
 
-def subject_of(change: Change) -> str:
-    """What changed: part and fact; the fact alone says no more where the part's name ends in it."""
-    part, fact = words(change.part), words(change.fact)
+def subject_of(part: str, fact: str) -> str:
+    """A fact of a part in words: both, or the part alone where its name ends in the fact's."""
+    part, fact = words(part), words(fact)
     numbered = _NUMBERED.fullmatch(part)
     name = numbered["name"] if numbered else part
     return part if f" {name}".endswith(f" {fact}") else f"{part} {fact}"
@@ -116,16 +121,22 @@ def subject_of(change: Change) -> str:
 
 def told(change: Change, absent: str = "-") -> str:
     """A change in words: what, before, after."""
-    return f"{subject_of(change)}: {change.before or absent} {ARROW} {change.after or absent}"
+    return f"{subject_of(change.part, change.fact)}: {change.before or absent} {ARROW} {change.after or absent}"
 
 
 def groups_of(story: Story) -> tuple[Group, ...]:
     """All parts of all states, in their order; `cached X` stands beside the part `X` where there is one."""
-    parts = list(dict.fromkeys(part for state in story.states for part in state))
-    live = {part: found["live"] for part in parts if (found := _CACHED.fullmatch(part))}
-    caches = {of: part for part, of in live.items() if of in parts}
-    beside = set(caches.values())
-    return tuple(Group(words(part), part, caches.get(part)) for part in parts if part not in beside)
+    facts: dict[str, dict[str, None]] = {}
+    for state in story.states:
+        for part, own in state.items():
+            facts.setdefault(part, {}).update(dict.fromkeys(own))
+    cached_of = {found["live"]: part for part in facts if (found := _CACHED.fullmatch(part)) and found["live"] in facts}
+    return tuple(_group(part, cached_of.get(part), facts) for part in facts if part not in cached_of.values())
+
+
+def _group(part: str, cached: str | None, facts: Mapping[str, Mapping[str, None]]) -> Group:
+    live, known = facts[part], facts[cached] if cached else {}
+    return Group(words(part), part, cached, tuple({**live, **known}), tuple(fact for fact in live if fact in known))
 
 
 # ------------------------------------------------------------------ the end

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from fsm.check.story import Change, Story, StoryStep, Waiting
 
 State = dict[str, dict[str, str]]
@@ -158,13 +160,12 @@ SWALLOWED = story_of(
 
 # ------------------------------------------------------------------ (b) two subcommands at once
 
-_STREAM = {"phase": "Running", "log-pause": "none", "log-stop": "none"}
+_STREAM = {"wished command": "log-start", "phase": "Running", "log-pause": "none", "log-stop": "none"}
 
 TWO_AT_ONCE = story_of(
     {
-        "wish": {"command": "log-start"},
         "backup": dict(_STREAM),
-        "cached backup": {"wished command": "log-start", **_STREAM},
+        "cached backup": dict(_STREAM),
         "job log-pause": {"state": "absent"},
         "cached job log-pause": {"state": "absent"},
         "job log-stop": {"state": "absent"},
@@ -179,7 +180,7 @@ TWO_AT_ONCE = story_of(
             "User",
             "edit_command",
             "sets the log subcommand to log-pause",
-            {"wish": {"command": "log-pause"}, "edits_left": {"edits left": "1"}},
+            {"backup": {"wished command": "log-pause"}, "edits_left": {"edits left": "1"}},
             kind="user",
         ),
         step(
@@ -198,7 +199,7 @@ TWO_AT_ONCE = story_of(
             "User",
             "edit_command",
             "sets the log subcommand to log-stop",
-            {"wish": {"command": "log-stop"}, "edits_left": {"edits left": "0"}},
+            {"backup": {"wished command": "log-stop"}, "edits_left": {"edits left": "0"}},
             kind="user",
         ),
         step(
@@ -248,18 +249,16 @@ TWO_AT_ONCE = story_of(
 
 # ------------------------------------------------------------------ (c) a loop that never settles, two backups
 
-_TRUNCATE = {"phase": "Running", "truncating until": "none", "truncated at": "none"}
+_TRUNCATE = {"truncate until": "none", "phase": "Running", "truncating until": "none", "truncated at": "none"}
 
 UNSETTLED = story_of(
     {
         "backup[0]": dict(_TRUNCATE),
-        "cached backup[0]": {"truncate until": "none", **_TRUNCATE},
-        "wish[0]": {"truncate until": "none"},
+        "cached backup[0]": dict(_TRUNCATE),
         "job[0]": {"job": "absent"},
         "cached job[0]": {"job": "absent"},
         "backup[1]": dict(_TRUNCATE),
-        "cached backup[1]": {"truncate until": "none", **_TRUNCATE},
-        "wish[1]": {"truncate until": "none"},
+        "cached backup[1]": dict(_TRUNCATE),
         "job[1]": {"job": "absent"},
         "cached job[1]": {"job": "absent"},
         "worker": {"busy with": "nobody"},
@@ -271,7 +270,7 @@ UNSETTLED = story_of(
             "User",
             "truncate",
             "asks to truncate until a time before the start",
-            {"wish[0]": {"truncate until": "before the start"}, "edits_left": {"edits left": "1"}},
+            {"backup[0]": {"truncate until": "before the start"}, "edits_left": {"edits left": "1"}},
             kind="user",
             component=0,
         ),
@@ -293,7 +292,7 @@ UNSETTLED = story_of(
             "User",
             "truncate",
             "asks to truncate until a time before the start",
-            {"wish[1]": {"truncate until": "before the start"}, "edits_left": {"edits left": "0"}},
+            {"backup[1]": {"truncate until": "before the start"}, "edits_left": {"edits left": "0"}},
             kind="user",
             component=1,
         ),
@@ -383,3 +382,32 @@ UNSETTLED = story_of(
 )
 
 STORIES = {"swallowed": SWALLOWED, "two-at-once": TWO_AT_ONCE, "unsettled": UNSETTLED}
+
+
+def said_by(text: str) -> Story:
+    """A story with two steps and a loop, all of whose texts are this one."""
+    change = Change(text, text, text, text + text)
+    steps = tuple(
+        StoryStep(i, text, text, text, kind, None, text, (change,)) for i, kind in ((1, "fault"), (2, "user"))
+    )
+    return Story(
+        world=text,
+        property=text,
+        sentence=text,
+        form=text,
+        components=1,
+        budgets={text: 1},
+        options={text: text},
+        faults=1,
+        steps=steps,
+        states=({text: {text: text}}, {text: {text: text + text}}, {text: {text: text}}),
+        loop=1,
+        because=text,
+        end=(Waiting(text, None, True, "none", (text,)),),
+        id=text,
+    )
+
+
+def beginning_of(story: Story) -> Story:
+    """The story without its steps: bad from the start."""
+    return replace(story, steps=(), states=story.states[:1], loop=None, faults=0)
