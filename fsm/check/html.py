@@ -265,7 +265,7 @@ def _panel() -> Iterator[str]:
     yield _button("fold", "Show or hide the state", extra=' aria-expanded="true" aria-controls="facts"')
     yield "</div>"
     yield '<div class="facts" id="facts" tabindex="0" role="region" aria-label="Facts">'
-    yield "<noscript>The state at each step is shown by a script, which is not running here.</noscript>"
+    yield "<p>The state at each step is shown by a script, which is not running here.</p>"
     yield "</div>"
     yield "</aside>"
 
@@ -274,7 +274,7 @@ def _button(name: str, label: str, far: bool = False, extra: str = "") -> str:
     kind = ' class="far"' if far else ""
     return (
         f'<button type="button" id="{name}"{kind} aria-label="{label}" title="{label}"{extra}>'
-        f'<svg viewBox="0 0 16 16" aria-hidden="true"><path d="{_PATHS[name]}"/></svg></button>'
+        f'<svg viewBox="0 0 16 16" aria-hidden="true"><path d="{_PATHS[name]}"></path></svg></button>'
     )
 
 
