@@ -54,7 +54,7 @@ SWALLOWED = story_of(
         "backup": dict(_NEW),
         "cached backup": dict(_NEW),
         "job": {"job": "absent", "attempt": "none"},
-        "cached job": {"job": "absent", "attempt": "none"},
+        "cached job": {"job": "absent", "attempt": "none", "filled by": "watch"},
         "pod": {"pod": "absent"},
         "handler": {"handler": "idle", "read phase": "nothing"},
         "worker": {"worker": "idle"},

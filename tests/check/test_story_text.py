@@ -63,7 +63,8 @@ def test_a_loop_has_a_bracket_and_says_which_steps_come_again() -> None:
     assert brackets(text) == {**dict.fromkeys(range(1, 7), " "), 7: "┌", 8: "│", 9: "│", 10: "│", 11: "│", 12: "└"}
     assert ">> Then steps 7 to 12 again, for ever. The truncate of backup 0" in joined(text)
     inside = text[text.index("┌") : text.index("└")]
-    assert all(line[0] in "┌│" for line in inside.splitlines())
+    assert [line[0] for line in inside.splitlines()] == ["┌", *"│" * inside.count("\n")]
+    assert all(line.startswith(" ") for line in text[text.index("└") : text.index(">>")].splitlines()[1:] if line)
     once = text_of(replace(UNSETTLED, loop=11))
     assert brackets(once)[12] == "["
     assert "Then step 12 again, for ever." in once
@@ -86,6 +87,8 @@ def test_every_step_and_change_is_told_at_any_width_and_no_line_is_longer(story:
             assert width or told(change) in text
             # in 60 columns a long word may be broken
             assert width == 60 or all(word in text for word in told(change).split())
+    for each in story.end:
+        assert all(word in text for word in f"{each.actor} {' '.join(each.rules)}".replace("_", " ").split())
     assert all(line == line.rstrip() for line in text.splitlines())
 
 

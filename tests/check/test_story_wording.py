@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from story_examples import STORIES, SWALLOWED, TWO_AT_ONCE, UNSETTLED, beginning_of
 
-from fsm.check.story import Story, Waiting, story_from_json, story_to_json
+from fsm.check.story import Story, StoryStep, Waiting, story_from_json, story_to_json
 from fsm.check.wording import Ending, Lane, endings_of, groups_of, lanes_of, length_of, subject_of, verdict_of
 
 each_story = pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
@@ -88,6 +88,10 @@ def test_a_fact_is_not_said_twice(part: str, fact: str, words: str) -> None:
 
 
 def test_lanes_are_actors_as_they_first_move_and_components_in_order() -> None:
+    order = [("Pod", 2), ("User", None), ("Pod", 0), ("User", 1), ("Pod", 1), ("Pod", 0)]
+    steps = tuple(StoryStep(i, actor, "r", "w", "normal", component) for i, (actor, component) in enumerate(order, 1))
+    pods = [Lane("Pod", 0), Lane("Pod", 1), Lane("Pod", 2)]
+    assert lanes_of(replace(UNSETTLED, steps=steps)) == (*pods, Lane("User", None), Lane("User", 1))
     user, informer, operator = (Lane("User", 0), Lane("User", 1)), (Lane("Informer", 0),), (Lane("Operator", 0),)
     assert lanes_of(UNSETTLED) == (*user, *informer, *operator)
 
