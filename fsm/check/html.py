@@ -37,6 +37,9 @@ from fsm.check.wording import (
     words,
 )
 
+LONGEST = 24
+"""Characters of a lane's name that are shown above it; each row has the whole name."""
+
 MANY, TOO_MANY = 5, 18
 """Of lanes: so many leave no room for all names on a small screen, and on any."""
 
@@ -67,7 +70,7 @@ def html_of(story: Story) -> str:
 def _page(story: Story) -> Iterator[str]:
     style, script = _resource("story.css"), _resource("story.js")
     lanes = lanes_of(story)
-    longest = max((len(name_of(story, lane)) for lane in lanes), default=0)
+    longest = min(max((len(name_of(story, lane)) for lane in lanes), default=0), LONGEST)
     yield "<!doctype html>"
     yield f'<html lang="en" style="--lanes:{max(len(lanes), 1)};--longest:{longest}">'
     yield "<head>"

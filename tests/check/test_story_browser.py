@@ -219,6 +219,14 @@ def test_nothing_is_wider_than_the_screen_and_the_chosen_step_is_in_sight(show: 
         assert all(each["top"] >= -1 and each["bottom"] >= 0 and each["wide"] <= 0 for each in seen)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_text_without_spaces_is_not_wider_than_the_screen_either(show: Show, width: int) -> None:
+    page = show(said_by("x" * 400), "#step=1", width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#heads").bounding_box()["height"] < 200
+    assert page.locator(".part").first.bounding_box()["width"] < width
+
+
 def test_on_a_small_screen_the_state_can_be_folded_away(show: Show) -> None:
     page = show(SWALLOWED, width=390, height=800)
     assert page.locator("#facts").is_visible()
@@ -234,7 +242,7 @@ def test_a_dark_screen_gets_a_dark_page(show: Show) -> None:
 
 
 def test_on_paper_all_steps_and_the_whole_state_are_there(show: Show) -> None:
-    page = show(SWALLOWED, "#step=18")
+    page = show(SWALLOWED, "#step=18", width=794)
     page.emulate_media(media="print")
     assert page.locator("#panel").evaluate("panel => getComputedStyle(panel).position") == "static"
     assert page.locator("#facts").evaluate("facts => facts.scrollHeight <= facts.clientHeight + 1")

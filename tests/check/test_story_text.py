@@ -63,7 +63,7 @@ def test_a_loop_has_a_bracket_and_says_which_steps_come_again() -> None:
     assert brackets(text) == {**dict.fromkeys(range(1, 7), " "), 7: "┌", 8: "│", 9: "│", 10: "│", 11: "│", 12: "└"}
     assert ">> Then steps 7 to 12 again, for ever. The truncate of backup 0" in joined(text)
     inside = text[text.index("┌") : text.index("└")]
-    assert [line[0] for line in inside.splitlines()] == ["┌", *"│" * inside.count("\n")]
+    assert [line[0] for line in inside.splitlines()] == ["┌", *"│" * (inside.count("\n") - 1)]
     assert all(line.startswith(" ") for line in text[text.index("└") : text.index(">>")].splitlines()[1:] if line)
     once = text_of(replace(UNSETTLED, loop=11))
     assert brackets(once)[12] == "["
