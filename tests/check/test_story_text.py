@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from story_examples import STORIES, SWALLOWED, TWO_AT_ONCE, UNSETTLED, beginning_of, said_by
 
 from fsm.check.story import Story
-from fsm.check.wording import told
 from fsm.check.text import STYLES, lines_of, text_of
+from fsm.check.wording import told
 
 each_story = pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 SGR = re.compile(r"\x1b\[[0-9;]*m")
