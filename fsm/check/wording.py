@@ -154,13 +154,16 @@ def because_of(story: Story) -> str:
 
 
 def endings_of(story: Story) -> tuple[Ending, ...]:
-    """Who could move at the end and who cannot; with a loop, who moves in it."""
+    """Who could move at the end and who cannot; with a loop, who moves in it. Only where this is why the end is bad."""
+    if story.loop is None and story.form not in _OF_THE_END:
+        return ()
     found: dict[str, list[str]] = {}
     for heading, text in sorted(_endings(story), key=lambda each: _HEADINGS.index(each[0])):
         found.setdefault(heading, []).append(text)
     return tuple(Ending(heading, tuple(who)) for heading, who in found.items())
 
 
+_OF_THE_END = (Form.NO_DEADLOCK, Form.RECOVERABLE)
 _MOVES = "moves again and again"
 _AT_TIMES = "can move at times, but never has to"
 _CAN = "can move"

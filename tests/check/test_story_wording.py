@@ -118,7 +118,7 @@ OPERATOR = Waiting("Operator", 0, True, "weak", ("take_next", "sync"))
         (UNSETTLED, replace(OPERATOR, component=1), "can move at times, but never has to"),
         (UNSETTLED, replace(OPERATOR, component=1, enabled=False), "cannot move"),
         (UNSETTLED, replace(OPERATOR, component=1, fairness="none"), "could move, but nothing makes it"),
-        (TWO_AT_ONCE, OPERATOR, "can move"),
+        (replace(TWO_AT_ONCE, form="recoverable"), OPERATOR, "can move"),
         (SWALLOWED, replace(OPERATOR, enabled=False), "cannot move"),
         (SWALLOWED, replace(OPERATOR, fairness="none"), "could move, but nothing makes it"),
     ],
@@ -127,3 +127,7 @@ def test_the_end_says_of_everybody_whether_it_can_move(story: Story, who: Waitin
     [ending] = endings_of(replace(story, end=(who,)))
     name = f"Operator[{who.component}]" if story.components > 1 else "Operator"
     assert ending == Ending(heading, (f"{name} (take next, sync)",))
+
+
+def test_where_a_step_is_what_is_bad_nobody_asks_who_could_move_next() -> None:
+    assert endings_of(replace(TWO_AT_ONCE, end=(OPERATOR,))) == ()
