@@ -22,22 +22,42 @@
 
   /* ---- the state */
 
-  function cell(part, name, here, before, other) {
-    const value = fact(here, part, name);
-    const was = before ? fact(before, part, name) : value;
+  const untold = () => {
+    const dash = made("span", "untold", "–");
+    dash.setAttribute("role", "img");
+    dash.setAttribute("aria-label", "not told");
+    return dash;
+  };
+
+  // a cache that tells none of the part's own facts says nothing about them
+  const tells = (state, group) => group.cached !== null &&
+    group.compared.some((name) => fact(state, group.part, name) !== undefined && fact(state, group.cached, name) !== undefined);
+
+  const differs = (state, group, name) => tells(state, group) && group.compared.includes(name) &&
+    fact(state, group.part, name) !== fact(state, group.cached, name);
+
+  function valueOf(state, group, part, name) {
+    const value = fact(state, part, name);
+    const comparable = group.compared.includes(name);
+    if (value !== undefined || group.cached === null || (comparable && (part === group.part || tells(state, group)))) return shown(value);
+    return untold();
+  }
+
+  function cell(group, part, name, here, before) {
     const td = made("td", "");
-    if (other !== null && fact(here, other, name) !== value) {
+    if (differs(here, group, name)) {
       td.classList.add("differs");
       const mark = made("span", "mark", "≠");
       mark.setAttribute("role", "img");
       mark.setAttribute("aria-label", "live and cached differ");
       td.append(mark);
     }
-    if (was !== value) {
+    const value = valueOf(here, group, part, name);
+    if (before && fact(before, part, name) !== fact(here, part, name)) {
       td.classList.add("changed");
-      td.append(made("del", "", shown(was)), " → ", made("ins", "", shown(value)));
+      td.append(made("del", "", valueOf(before, group, part, name)), " → ", made("ins", "", value));
     } else {
-      td.append(shown(value));
+      td.append(value);
     }
     return td;
   }
@@ -49,11 +69,9 @@
   }
 
   function row(group, name, label, here, before) {
-    const { part, cached, shared } = group;
-    const compared = shared.includes(name);
-    const tr = made("tr", "", scoped(label, "row"), cell(part, name, here, before, compared ? cached : null));
-    if (cached !== null) tr.append(cell(cached, name, here, before, compared ? part : null));
-    tr.dataset.part = part;
+    const tr = made("tr", "", scoped(label, "row"), cell(group, group.part, name, here, before));
+    if (group.cached !== null) tr.append(cell(group, group.cached, name, here, before));
+    tr.dataset.part = group.part;
     tr.dataset.fact = name;
     return tr;
   }
@@ -66,7 +84,7 @@
 
   function card(group, here, before) {
     const pair = group.cached !== null;
-    const stale = group.shared.filter((name) => fact(here, group.part, name) !== fact(here, group.cached, name)).length;
+    const stale = group.compared.filter((name) => differs(here, group, name)).length;
     const title = made("h3", "", group.title);
     if (stale) title.append(made("span", "stale", stale === 1 ? "1 fact differs" : `${stale} facts differ`));
     const body = group.facts.map((name) => row(group, name, group.names[name], here, before));

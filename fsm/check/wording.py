@@ -26,14 +26,15 @@ class Lane(NamedTuple):
 class Group(NamedTuple):
     """Parts that are shown as one: a part by its label, and the label of what a cache knows of it, or None.
 
-    `facts` are all that either has in any state; `shared` those that both have in some, which can be compared.
+    `facts` are all that either has in any state. `compared` are those of the part itself, which its cache can know:
+    in a state in which the cache tells any of them, it tells all that it knows, and may differ.
     """
 
     title: str
     part: str
     cached: str | None
     facts: tuple[str, ...]
-    shared: tuple[str, ...]
+    compared: tuple[str, ...]
 
 
 class Ending(NamedTuple):
@@ -136,7 +137,7 @@ def groups_of(story: Story) -> tuple[Group, ...]:
 
 def _group(part: str, cached: str | None, facts: Mapping[str, Mapping[str, None]]) -> Group:
     live, known = facts[part], facts[cached] if cached else {}
-    return Group(words(part), part, cached, tuple({**live, **known}), tuple(fact for fact in live if fact in known))
+    return Group(words(part), part, cached, tuple({**live, **known}), tuple(live) if cached else ())
 
 
 # ------------------------------------------------------------------ the end

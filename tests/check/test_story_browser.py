@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from story_examples import STORIES, SWALLOWED, TWO_AT_ONCE, UNSETTLED, beginning_of, said_by
+from story_examples import STORIES, SWALLOWED, TWO_AT_ONCE, UNSETTLED, beginning_of, said_by, step, story_of
 
 from fsm.check.html import html_of
 from fsm.check.story import Story
@@ -114,23 +114,48 @@ def test_at_every_step_the_whole_state_is_shown_with_what_changed_and_what_the_c
 ) -> None:
     page = show(story)
     caches = {group.part: group.cached for group in groups_of(story)}
-    shared = {(group.part, fact): group.cached for group in groups_of(story) for fact in group.shared}
+    untold = {
+        (group.part, fact) for group in groups_of(story) for fact in {*group.facts} - {*group.compared} if group.cached
+    }
+    assert story is not SWALLOWED or untold == {("job", "filled by")}
+    compared = {(group.part, fact): group.cached for group in groups_of(story) for fact in group.compared}
     for at, state in enumerate(story.states):
         before = story.states[max(at - 1, 0)]
         shown = facts_shown(page, caches)
-        value = {key: state.get(key[0], {}).get(key[1], "absent") for key in shown}
-        old = {key: before.get(key[0], {}).get(key[1], "absent") for key in shown}
+        value = {key: state.get(key[0], {}).get(key[1], "–" if key in untold else "absent") for key in shown}
+        old = {key: before.get(key[0], {}).get(key[1], "–" if key in untold else "absent") for key in shown}
         assert {(part, fact) for part, own in state.items() for fact in own} <= set(shown)
         assert {key: cell["value"] for key, cell in shown.items()} == value
         assert {key: cell["old"] for key, cell in shown.items() if cell["old"] is not None} == {
             key: old[key] for key in shown if old[key] != value[key]
         }
-        differing = {key for key, cached in shared.items() if value[key] != value[cached, key[1]]}
+        differing = {key for key, cached in compared.items() if value[key] != value[cached, key[1]]}
         assert {key for key, cell in shown.items() if cell["differs"]} == differing | {
-            (shared[key], key[1]) for key in differing
+            (compared[key], key[1]) for key in differing
         }
         page.keyboard.press("ArrowRight")
     assert position(page) == (len(story.steps) if story is not UNSETTLED else 7)
+
+
+def test_a_cache_that_tells_no_fact_of_its_part_is_not_compared(show: Show) -> None:
+    start = {"backup": {"phase": "Running", "age": "1"}, "cached backup": {"copy": "up to date"}}
+    lags = {"backup": {"phase": "Failed"}, "cached backup": {"copy": "lags", "phase": "Running"}}
+    there = {"cached backup": {"copy": "up to date", "phase": ""}}
+    about = {
+        name: getattr(TWO_AT_ONCE, name) for name in ("world", "property", "sentence", "form", "budgets", "options")
+    }
+    story = story_of(start, [step("A", "a", "a", lags), step("B", "b", "b", there)], components=1, **about)
+    page = show(story)
+    for shown, differing in [
+        ({"phase": ("Running", "–"), "age": ("1", "–"), "copy": ("–", "up to date")}, set()),
+        ({"phase": ("Failed", "Running"), "age": ("1", "absent"), "copy": ("–", "lags")}, {"phase", "age"}),
+        ({"phase": ("Failed", "–"), "age": ("1", "–"), "copy": ("–", "up to date")}, set()),
+    ]:
+        cells = facts_shown(page, {"backup": "cached backup"})
+        both = {fact: (cells["backup", fact], cells["cached backup", fact]) for fact in shown}
+        assert {fact: (live["value"], cached["value"]) for fact, (live, cached) in both.items()} == shown
+        assert {fact for fact, pair in both.items() if any(cell["differs"] for cell in pair)} == differing
+        page.keyboard.press("j")
 
 
 def test_keys_walk_through_the_steps(show: Show) -> None:

@@ -53,14 +53,15 @@ def test_a_cached_part_stands_beside_the_part_it_caches(
     assert [(group.part, group.cached) for group in groups_of(stories_with(*parts))] == pairs
 
 
-def test_a_group_has_the_facts_of_all_states_and_only_what_both_sides_know_is_compared() -> None:
+def test_a_group_has_the_facts_of_all_states_and_compares_those_of_the_part_itself() -> None:
     states = (
-        {"job": {"state": "active"}, "cached job": {"age": "1"}},
-        {"job": {"reason": "x"}, "cached job": {"state": "active"}},
+        {"job": {"state": "active"}, "cached job": {"age": "1"}, "pod": {"pod": "none"}},
+        {"job": {"reason": "x"}, "cached job": {"state": "active"}, "pod": {}},
     )
-    [group] = groups_of(replace(SWALLOWED, steps=SWALLOWED.steps[:1], loop=None, states=states))
-    assert group.facts == ("state", "reason", "age")
-    assert group.shared == ("state",)
+    job, pod = groups_of(replace(SWALLOWED, steps=SWALLOWED.steps[:1], loop=None, states=states))
+    assert job.facts == ("state", "reason", "age")
+    assert job.compared == ("state", "reason")
+    assert (pod.facts, pod.compared) == (("pod",), ())
 
 
 @each_story
