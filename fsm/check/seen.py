@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from fsm.check.space import Block, Layout
 
+STRIP = 2048
+"""Keys that are looked for together."""
+
 Keys = npt.NDArray[np.uint64]
 
 
@@ -62,14 +65,15 @@ class Seen:
     def _fresh(self, block: Block) -> Block:
         keys, block = self._sorted(block)
         for run, states in self._runs:
-            at = np.searchsorted(run, keys)
+            at = _places(run, keys)
             at[at == len(run)] = 0
-            known = run[at] == keys
-            if len(block) > 1 and (states[:, at[known]] != block[:, known]).any():
-                raise _Collision
-            new = np.flatnonzero(~known)
-            if len(new) < len(keys):
-                keys, block = keys[new], block[:, new]
+            new = run.take(at) != keys
+            if len(block) > 1:
+                known = np.flatnonzero(~new)
+                if (states[:, at[known]] != block[:, known]).any():
+                    raise _Collision
+            if not new.all():
+                keys, block = _picked(keys, block, new)
         return block
 
     def _sorted(self, block: Block) -> tuple[Keys, Block]:
@@ -87,7 +91,7 @@ class Seen:
             again = np.flatnonzero(~first)
             if (block[:, again] != block[:, again - 1]).any():
                 raise _Collision
-        return keys[first], block[:, first]
+        return _picked(keys, block, first)
 
     def _keys(self, block: Block) -> Keys:
         return keys_of(block, self._salt)
@@ -126,6 +130,25 @@ def keys_of(block: Block, salt: int) -> Keys:
         keys *= np.uint64(0xBF58476D1CE4E5B9 + 4 * salt & (1 << 64) - 1)
     keys ^= keys >> np.uint64(32)
     return keys
+
+
+def _places(run: Keys, keys: Keys) -> npt.NDArray[np.int64]:
+    """Where sorted keys are, or would be, in a run. Done in strips, each in the part of the run that it can be in: many
+    short searches near by are faster than long ones."""
+    places = np.empty(len(keys), np.int64)
+    low = 0
+    ends = [*run.searchsorted(keys[STRIP::STRIP]).tolist(), len(run)]
+    for start, high in zip(range(0, len(keys), STRIP), ends, strict=False):
+        np.add(run[low:high].searchsorted(keys[start : start + STRIP]), low, out=places[start : start + STRIP])
+        low = high
+    return places
+
+
+def _picked(keys: Keys, block: Block, which: npt.NDArray[np.bool_]) -> tuple[Keys, Block]:
+    """Some of the states; of one word they are their own keys."""
+    places = np.flatnonzero(which)
+    keys = keys.take(places)
+    return keys, keys[None] if len(block) == 1 else np.take(block, places, axis=1)
 
 
 def _merged(keys: Keys, blocks: tuple[Block, Block]) -> tuple[Keys, Block]:
