@@ -1,12 +1,13 @@
 """What rules can do, as rows of numbers: which slots get which values, which maps apply, and in which words.
 
-A tree of a rule leads to a leaf: the rows of all its moves. `Successors` turns a block of states and their rows into the
-block of the states that follow.
+A tree of a rule leads to a leaf: the rows of all its moves. `Successors` turns a block of states and their rows into
+the block of the states that follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,7 +130,7 @@ class Column:
     """A numpy array that grows at its end."""
 
     def __init__(self, kind: type) -> None:
-        self._data = np.zeros(64, kind)
+        self._data: npt.NDArray[Any] = np.zeros(64, kind)
         self._length = 0
 
     def append(self, value: Any) -> None:
@@ -159,11 +160,10 @@ class Effects:
         known = self._known.get(component)
         length = 0 if known is None else known[0].shape[1]
         if known is None or length < len(self._rows.all):
-            more = self._bits(component, self._rows.all[length:])
-            known = (
-                more if known is None else tuple(np.concatenate(pair, axis=1) for pair in zip(known, more, strict=True))
-            )
-            self._known[component] = known
+            keep, put = self._bits(component, self._rows.all[length:])
+            if known is not None:
+                keep, put = np.concatenate([known[0], keep], axis=1), np.concatenate([known[1], put], axis=1)
+            known = self._known[component] = (keep, put)
         return known
 
     def _bits(self, component: int | None, rows: list[Row]) -> tuple[Block, Block]:
@@ -212,7 +212,7 @@ class Maps:
         return known[numbers]
 
 
-class Outgrown(Exception):  # noqa: N818  a signal between the parts of the engine, not an error
+class Outgrown(Exception):
     """A value was met whose number does not fit in its field: all must be laid out anew, and the block taken again."""
 
 
@@ -305,14 +305,14 @@ class Successors:
 
 def _picked(block: Block, places: Ints) -> Block:
     """The states at some places."""
-    if len(block) == 1:
-        return block[0].take(places)[None]
-    return np.take(block, places, axis=1)
+    picked: Block = block[0].take(places)[None] if len(block) == 1 else np.take(block, places, axis=1)
+    return picked
 
 
-class Counted(NamedTuple):
-    """The rows that a block's states have: those of state i are rows[start[answers[i]] ...], `count[i]` of them. `plain`:
-    every one of the rows surely changes something, is like no other, and applies no map."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The rows that a block's states have: those of state i are rows[start[answers[i]] ...], `count[i]` of them.
+    `plain`: every one of the rows surely changes something, is like no other, and applies no map."""
 
     kind: Kind
     component: int | None

@@ -1,7 +1,7 @@
 """The set of all states that were seen: sorted runs, merged geometrically, so that membership is a binary search.
 
-A state of one word is its own key. Longer ones are sorted by a 64-bit hash, and compared in full wherever two hashes are
-equal; should two different states ever have one hash, the set is built anew with another one. So it is exact.
+A state of one word is its own key. Longer ones are sorted by a 64-bit hash, and compared in full wherever two hashes
+are equal; should two different states ever have one hash, the set is built anew with another one. So it is exact.
 """
 
 from __future__ import annotations
@@ -114,16 +114,17 @@ class Seen:
         for block in blocks:
             keys = self._keys(block)
             order = np.argsort(keys, kind="stable")
-            keys, block = keys[order], block[:, order]
-            runs.append((keys, keys[None] if len(block) == 1 else block))
+            keys = keys[order]
+            runs.append((keys, keys[None] if len(block) == 1 else block[:, order]))
         self._runs = runs
 
 
 def keys_of(block: Block, salt: int) -> Keys:
     """One number for each state, equal for equal states; of one word it is the word."""
+    keys: Keys = block[0]
     if len(block) == 1:
-        return block[0]
-    keys = block[0] * np.uint64(0x9E3779B97F4A7C15 + 2 * salt & (1 << 64) - 1)
+        return keys
+    keys = keys * np.uint64(0x9E3779B97F4A7C15 + 2 * salt & (1 << 64) - 1)
     for word in block[1:]:
         keys ^= keys >> np.uint64(29)
         keys += word

@@ -31,8 +31,8 @@ SHARED, OWN = ("s", "t"), ("a", "b")
 
 
 def world_of(seed: int, most: int = 3, symmetric: bool = False) -> World:
-    """A world of 1 to `most` components, small enough to be explored plainly. With `symmetric` its components are alike:
-    they may be exchanged, and the pointer `at` means one of them, or none."""
+    """A world of 1 to `most` components, small enough to be explored plainly. With `symmetric` its components are
+    alike: they may be exchanged, and the pointer `at` means one of them, or none."""
     rng = Random(seed)
     components = rng.randint(1, most)
     sizes = {name: rng.randint(2, 4 if components == 1 else 3) for name in (*SHARED, *OWN)}

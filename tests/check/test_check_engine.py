@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from random_worlds import properties_of, world_of
 
-from fsm.check import Story, Verdict, check, explore, replayed
-from fsm.check import plain
+from fsm.check import Story, Verdict, check, explore, plain, replayed
 from fsm.kernel import Fairness, Form, World
 
 SEEDS = [pytest.param(seed, marks=pytest.mark.exhaustive if seed >= 25 else ()) for seed in range(1000)]
