@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fsm.check.backwards import path_to, state_at
+from fsm.check.backwards import path_to
 from fsm.check.claims import Bools, Held, StateClaims, StateFound, StepClaims, StepFound, components_of
 from fsm.check.exploration import Exploration, explored
 from fsm.check.fairness import Liveness, Traps
@@ -55,9 +55,9 @@ def check(
 ) -> Report:
     """Verdicts on all the properties, in their order.
 
-    `first`: end as soon as every property is refuted. `symmetry`: components are exchangeable, which the world must say;
-    it is not used where a property follows one component along a run, and the finding says so. `options` are only noted
-    in the stories: with which options the world was made. `audit`: every rule and predicate is asked twice.
+    `first`: end as soon as every property is refuted. `symmetry`: components are exchangeable, which the world must
+    say; it is not used where a property follows one component along a run, and the finding says so. `options` are only
+    noted in the stories: with which options the world was made. `audit`: every rule and predicate is asked twice.
     """
     _refuse(world, properties)
     followed = [claim for claim in properties if claim.form in ABOUT_GRAPH and claim.own]
@@ -244,7 +244,7 @@ class _Check:
         found = [judge(graph, claim, component) for component in components_of(graph.space, claim)]
         violated = [each for each in found if each.story is not None]
         if violated:
-            return min(violated, key=lambda each: each.story and (each.story.faults, len(each.story.steps)) or (0, 0))
+            return min(violated, key=lambda each: (each.story and (each.story.faults, len(each.story.steps))) or (0, 0))
         held = [each for each in found if each.verdict is Verdict.HOLDS]
         if not held:
             return found[0]
@@ -269,7 +269,10 @@ class _Check:
         path = graph.path_to(int(lost[0]))
         states, taken = self._walked(graph, path[0], [Leg(graph.state(i)) for i in path[1:]])
         many = int(reached(graph, lost[:1], ~good).sum())
-        because = f"From here no run leads to what is claimed{self._for(component)}: none of the {many} states that can follow, this one included, is like that."
+        because = (
+            f"From here no run leads to what is claimed{self._for(component)}: of the {many} states that can follow, "
+            "this one included, none is like that."
+        )
         return self._violated(claim, component, self.teller.story(claim, states, taken, because))
 
     def _walked(self, graph: StateGraph, start: int, legs: list[Leg]) -> tuple[list[State], list[Transition]]:
@@ -298,7 +301,10 @@ class _Check:
         path = graph.path_to(start)
         legs = [Leg(graph.state(i)) for i in path[1:]]
         states, taken = self._walked(graph, path[0], legs + self._legs(graph, edges))
-        because = f"After step {len(legs)} its condition holds, and {claim.clock} was taken {claim.ticks + 1} times without what is claimed{self._for(component)}."
+        because = (
+            f"After step {len(legs)} its condition holds, and the rule {claim.clock} is taken {claim.ticks + 1} times "
+            f"from then on without what is claimed{self._for(component)}."
+        )
         return self._violated(claim, component, self.teller.story(claim, states, taken, because))
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Finds every reachable state, in the order of fewest faults, then fewest steps.
 
-All states that need f faults (a layer) are found before any that needs more; within a layer one level of steps after the
-other, whole blocks at once. A fault's target waits, with its number of steps, for the next layer.
+All states that need f faults (a layer) are found before any that needs more; within a layer one level of steps after
+the other, whole blocks at once. A fault's target waits, with its number of steps, for the next layer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ SLACK = 48
 
 @dataclass
 class Level:
-    """States that need the same numbers of faults and steps; `moves`: which of them a rule of the normal course leaves."""
+    """States that need the same numbers of faults and steps; `moves`: which of them a rule of the normal course
+    leaves."""
 
     faults: int
     depth: int
@@ -87,7 +88,7 @@ class Exploration:
         return sum(level.nbytes for level in self.levels) + self.successors.nbytes
 
 
-class Stop(Exception):  # noqa: N818  a signal between the parts of the engine, not an error
+class Stop(Exception):
     """A limit was hit."""
 
     def __init__(self, limit: str) -> None:

@@ -1,9 +1,9 @@
 """Liveness under fairness: where can a fair run stay for ever, and which assumptions does a property need?
 
-A fair run that never comes to q ends up in a strongly connected part of the graph without q. Such a part is a *fair trap*
-if every weakly fair actor takes a step inside it, or cannot move in some state of it; a state that nobody must leave is
-one too, for a run may stay there. A strongly fair actor that takes no step inside must be unable to move everywhere in it:
-states where it can are dropped, and what remains is looked at again.
+A fair run that never comes to q ends up in a strongly connected part of the graph without q. Such a part is a *fair
+trap* if every weakly fair actor takes a step inside it, or cannot move in some state of it; a state that nobody must
+leave is one too, for a run may stay there. A strongly fair actor that takes no step inside must be unable to move
+everywhere in it: states where it can are dropped, and what remains is looked at again.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ Actor = tuple[str, int | None]
 """Who is assumed to be fair: an actor, of one component where its rules are own."""
 
 MOST_TRIED = 16
-"""Up to so many actors the smallest set of assumptions is searched for; beyond that a set of which none may be dropped."""
+"""Up to so many actors the smallest set of assumptions is searched for; beyond that a set of which none may be
+dropped."""
 
 WORD = 64
 
 
 @dataclass(frozen=True)
 class Groups:
-    """All assumptions: actors with the strength of their fairness. `of_label[l]` is the group of an edge's label, or -1.
-    Sets of groups are bits in rows of words."""
+    """All assumptions: actors with the strength of their fairness. `of_label[l]` is the group of an edge's label, or
+    -1. Sets of groups are bits in rows of words."""
 
     actors: tuple[tuple[Fairness, Actor], ...]
     of_label: Ints
@@ -165,17 +166,17 @@ class Liveness:
             _or_into(disabled[word], of_state, ~self.enabled[word, states])
         wanted = np.array(self.groups.masks(fair), np.uint64)[:, None]
         lacking = wanted & ~(taken | disabled)
-        profiles = np.unique(lacking, axis=1)
+        profiles = np.unique(lacking, axis=1) if self.groups.words > 1 else np.unique(lacking[0])[None]
         missing = frozenset(self._members(profile) for profile in profiles.T)
-        return _Parts(states, of_state, taken, ~lacking.any(axis=0), missing)
+        return _Parts(states, of_state, taken, np.asarray(~lacking.any(axis=0)), missing)
 
     def _ending(self, parts: _Parts, fair: Sequence[int]) -> Bools:
         """States where a strongly fair group can move that takes no step in the state's part."""
         strong = np.array(self.groups.masks(self.groups.strong(fair)), np.uint64)[:, None]
         if not strong.any():
             return np.zeros(len(parts.states), bool)
-        ends: Bools = (self.enabled[:, parts.states] & strong & ~parts.taken[:, parts.of_state]).any(axis=0)
-        return ends
+        ends = self.enabled[:, parts.states] & strong & ~parts.taken[:, parts.of_state]
+        return np.asarray(ends.any(axis=0))
 
     def _members(self, masks: Masks) -> frozenset[int]:
         return frozenset(
@@ -185,8 +186,8 @@ class Liveness:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Strongly connected parts of some states. `taken`: groups that take a step inside; `trap`: parts that no weakly fair
-    group leaves."""
+    """Strongly connected parts of some states. `taken`: groups that take a step inside; `trap`: parts that no weakly
+    fair group leaves."""
 
     states: Ints
     of_state: Ints

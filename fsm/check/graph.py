@@ -38,8 +38,8 @@ class GraphEdge(NamedTuple):
 class StateGraph:
     """States 0 ... `states`-1 in the order of fewest faults, then fewest steps, and the edges between them.
 
-    `first[i]` to `first[i + 1]` are the places of state i's edges in `target` (a state's number) and `label` (a place in
-    `labels`). `faults` and `depth` say how many faults and steps a state needs. Symmetric states are one, where the
+    `first[i]` to `first[i + 1]` are the places of state i's edges in `target` (a state's number) and `label` (a place
+    in `labels`). `faults` and `depth` say how many faults and steps a state needs. Symmetric states are one, where the
     exploration was symmetric.
     """
 
@@ -68,7 +68,7 @@ class StateGraph:
 
     @property
     def states(self) -> int:
-        return self.block.shape[1]
+        return int(self.block.shape[1])
 
     @property
     def transitions(self) -> int:

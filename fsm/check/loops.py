@@ -9,9 +9,9 @@ from fsm.check.fairness import Liveness, Traps
 
 
 def fair_loop(liveness: Liveness, traps: Traps, entry: int) -> list[int]:
-    """The places of the edges of a loop from a state of a trap back to it: each weakly fair actor takes a step, or is in
-    some state unable to; each strongly fair one that can move anywhere in the trap takes a step. Empty where nobody must
-    leave the state. Nearest goal first, so it need not be the shortest."""
+    """The places of the edges of a loop from a state of a trap back to it: each weakly fair actor takes a step, or is
+    in some state unable to; each strongly fair one that can move anywhere in the trap takes a step. Empty where nobody
+    must leave the state. Nearest goal first, so it need not be the shortest."""
     return _Loop(liveness, traps, entry).edges()
 
 

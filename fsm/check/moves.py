@@ -1,12 +1,13 @@
 """What rules can do, as rows of numbers: which slots get which values, which maps apply, and in which words.
 
-A tree of a rule leads to a leaf: the rows of all its moves. `Successors` turns a block of states and their rows into the
-block of the states that follow.
+A tree of a rule leads to a leaf: the rows of all its moves. `Successors` turns a block of states and their rows into
+the block of the states that follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,7 @@ class Rows:
         ]
         self.rule, self.what, self.applying = Column(np.int64), Column(np.int64), Column(np.int64)
         self.surely, self.alike = Column(bool), Column(bool)
+        self.plain: list[bool] = []
         self._words: dict[str, int] = {}
         self._applying: dict[Any, int] = {None: 0}
 
@@ -117,6 +119,7 @@ class Rows:
             self.rule.append(row.rule)
             self.surely.append(row.surely)
             self.alike.append(row.alike)
+            self.plain.append(row.surely and not row.alike and not row.applies)
             self.what.append(self._words.setdefault(row.what, len(self._words)))
             kind = (row.rule, tuple(code for code, _ in row.writes), row.applies) if row.applies else None
             self.applying.append(self._applying.setdefault(kind, len(self._applying)))
@@ -127,7 +130,7 @@ class Column:
     """A numpy array that grows at its end."""
 
     def __init__(self, kind: type) -> None:
-        self._data = np.zeros(64, kind)
+        self._data: npt.NDArray[Any] = np.zeros(64, kind)
         self._length = 0
 
     def append(self, value: Any) -> None:
@@ -157,11 +160,10 @@ class Effects:
         known = self._known.get(component)
         length = 0 if known is None else known[0].shape[1]
         if known is None or length < len(self._rows.all):
-            more = self._bits(component, self._rows.all[length:])
-            known = (
-                more if known is None else tuple(np.concatenate(pair, axis=1) for pair in zip(known, more, strict=True))
-            )
-            self._known[component] = known
+            keep, put = self._bits(component, self._rows.all[length:])
+            if known is not None:
+                keep, put = np.concatenate([known[0], keep], axis=1), np.concatenate([known[1], put], axis=1)
+            known = self._known[component] = (keep, put)
         return known
 
     def _bits(self, component: int | None, rows: list[Row]) -> tuple[Block, Block]:
@@ -210,12 +212,12 @@ class Maps:
         return known[numbers]
 
 
-class Outgrown(Exception):  # noqa: N818  a signal between the parts of the engine, not an error
+class Outgrown(Exception):
     """A value was met whose number does not fit in its field: all must be laid out anew, and the block taken again."""
 
 
 class Steps(NamedTuple):
-    """Transitions of one kind of rules, seen from a block: where they begin (ascending), by which row, where they lead."""
+    """Transitions of one kind of rules, seen from a block: where each begins, by which row, where it leads."""
 
     kind: Kind
     component: int | None
@@ -243,22 +245,24 @@ class Successors:
         ]
         if self._space.outgrown():
             raise Outgrown
-        return [each for each in counted if each.total]
+        return [each for each in counted if each.count.any()]
 
     def taken(self, block: Block, counted: Counted, folded: bool = True) -> Steps:
         """The steps themselves: those that change something, and each once; `folded`: by symmetry, where it is on."""
         sources, rows = counted.places()
         keep, put = self._effects.of(counted.component)
-        begun = block[:, sources]
-        targets = begun & keep[:, rows]
-        targets |= put[:, rows]
-        self._apply(counted.component, rows, targets)
-        if not self._rows.surely.array[rows].all():
-            moved = np.flatnonzero((begun != targets).any(axis=0))
-            sources, rows, targets = sources[moved], rows[moved], targets[:, moved]
-        if self._rows.alike.array[rows].any():
-            once = self._once(sources, rows, targets)
-            sources, rows, targets = sources[once], rows[once], targets[:, once]
+        begun = _picked(block, sources)
+        targets = _picked(keep, rows)
+        targets &= begun
+        targets |= _picked(put, rows)
+        if not counted.plain:
+            self._apply(counted.component, rows, targets)
+            if not self._rows.surely.array[rows].all():
+                moved = np.flatnonzero((begun != targets).any(axis=0))
+                sources, rows, targets = sources[moved], rows[moved], _picked(targets, moved)
+            if self._rows.alike.array[rows].any():
+                once = self._once(sources, rows, targets)
+                sources, rows, targets = sources[once], rows[once], _picked(targets, once)
         if self._fold is not None and folded:
             targets = self._fold.block(targets)
         return Steps(counted.kind, counted.component, sources, rows, targets)
@@ -299,25 +303,49 @@ class Successors:
         return sum(bundles.nbytes for _, _, bundles in self._bundles)
 
 
-class Counted(NamedTuple):
-    """The rows that a block's states have: those of state i are rows[start[i] : start[i] + count[i]]."""
+def _picked(block: Block, places: Ints) -> Block:
+    """The states at some places."""
+    picked: Block = block[0].take(places)[None] if len(block) == 1 else np.take(block, places, axis=1)
+    return picked
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The rows that a block's states have: those of state i are rows[start[answers[i]] ...], `count[i]` of them.
+    `plain`: every one of the rows surely changes something, is like no other, and applies no map."""
 
     kind: Kind
     component: int | None
+    answers: Ints
     start: Ints
     count: Ints
     rows: Ints
+    plain: bool
 
     @property
     def total(self) -> int:
+        """How many there are of all states."""
         return int(self.count.sum())
 
     def places(self) -> tuple[Ints, Ints]:
-        """For every step its state and its row."""
-        total = self.total
-        sources = np.repeat(np.arange(len(self.count)), self.count)
-        first = self.start - np.concatenate([[0], np.cumsum(self.count)[:-1]])
-        return sources, self.rows[np.arange(total) + first[sources]]
+        """For every step its state and its row: the first one of each state that has any, then the second ones, ..."""
+        states = np.flatnonzero(self.count)
+        rows = self.start.take(self.answers.take(states))
+        left = self.count.take(states)
+        all_states, all_rows = [states], [rows]
+        while len(more := np.flatnonzero(left > len(all_states))):
+            states, rows, left = states.take(more), rows.take(more) + 1, left.take(more)
+            all_states.append(states)
+            all_rows.append(rows)
+        return np.concatenate(all_states), self.rows.take(np.concatenate(all_rows))
+
+
+class _Span:
+    """The rows of a bundle's answers: where each begins, how many there are."""
+
+    def __init__(self) -> None:
+        self.start, self.count, self.rows = Column(np.int64), Column(np.int32), Column(np.int64)
+        self.plain = True
 
 
 class RowBundles:
@@ -327,19 +355,18 @@ class RowBundles:
         self._rows = rows
         self._rule_of = {rows.trees[i]: i for i, rule in enumerate(rows.rules) if (rule.kind, rule.own) == (kind, own)}
         self._bundles = Bundles(space, list(self._rule_of))
-        self._spans: dict[Bundle, tuple[Column, Column, Column]] = {}
+        self._spans: dict[Bundle, _Span] = {}
 
-    def counted(self, block: Block, component: int | None) -> Iterator[tuple[Ints, Ints, Ints]]:
-        """For each bundle: start and count for each state, and the rows."""
+    def counted(self, block: Block, component: int | None) -> Iterator[tuple[Ints, Ints, Ints, Ints, bool]]:
+        """For each bundle what the states have, as `Counted` holds it."""
         for bundle in self._bundles:
             answers = bundle.answers(block, component)
-            start, count, rows = self._span(bundle)
-            yield start.array[answers], count.array[answers], rows.array
+            span = self._span(bundle)
+            yield answers, span.start.array, span.count.array.take(answers), span.rows.array, span.plain
 
-    def _span(self, bundle: Bundle) -> tuple[Column, Column, Column]:
-        if bundle not in self._spans:
-            self._spans[bundle] = Column(np.int64), Column(np.int64), Column(np.int64)
-        start, count, rows = self._spans[bundle]
+    def _span(self, bundle: Bundle) -> _Span:
+        span = self._spans.setdefault(bundle, _Span())
+        start, count, rows = span.start, span.count, span.rows
         for combo in bundle.combos[len(start.array) :]:
             start.append(len(rows.array))
             found = [
@@ -350,7 +377,8 @@ class RowBundles:
             count.append(len(found))
             for row in found:
                 rows.append(row)
-        return start, count, rows
+            span.plain = span.plain and all(self._rows.plain[row] for row in found)
+        return span
 
     @property
     def nbytes(self) -> int:

@@ -1,8 +1,8 @@
 """The executable specification of the checker: states are tuples, seen states a dictionary, and nothing is clever.
 
 `transitions` says what a world can do in one state. `explored` finds all states in the order of fewest faults, then
-fewest steps. `verdict_of` judges a property on the explored graph by the textbook definition. The engine must agree with
-all three; stories are told, and taken again, with the first.
+fewest steps. `verdict_of` judges a property on the explored graph by the textbook definition. The engine must agree
+with all three; stories are told, and taken again, with the first.
 """
 
 from __future__ import annotations

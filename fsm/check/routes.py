@@ -63,9 +63,9 @@ def cheapest(
     rounds: int = 1,
 ) -> tuple[int, list[int]] | None:
     """The way with fewest faults, then fewest steps (both counted from the initial states) from one of the starts to a
-    goal: the start, and the places of the edges. `goal(states, rounds)` says which are one. Edges whose label `clock` marks
-    lead to the next round; in the last round nothing but a goal may be reached, elsewhere only states that are inside.
-    None where there is no way."""
+    goal: the start, and the places of the edges. `goal(states, rounds)` says which are one. Edges whose label `clock`
+    marks lead to the next round; in the last round nothing but a goal may be reached, elsewhere only states that are
+    inside. None where there is no way."""
     many = graph.states
     by = np.full(many * rounds, -2, np.int64)  # by node (round, state): the place of the edge to it; -1 at a start
     queue: list[tuple[int, int, int]] = []

@@ -1,7 +1,7 @@
 """The set of all states that were seen: sorted runs, merged geometrically, so that membership is a binary search.
 
-A state of one word is its own key. Longer ones are sorted by a 64-bit hash, and compared in full wherever two hashes are
-equal; should two different states ever have one hash, the set is built anew with another one. So it is exact.
+A state of one word is its own key. Longer ones are sorted by a 64-bit hash, and compared in full wherever two hashes
+are equal; should two different states ever have one hash, the set is built anew with another one. So it is exact.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm.check.space import Block, Layout
+
+STRIP = 2048
+"""Keys that are looked for together."""
 
 Keys = npt.NDArray[np.uint64]
 
@@ -62,14 +65,15 @@ class Seen:
     def _fresh(self, block: Block) -> Block:
         keys, block = self._sorted(block)
         for run, states in self._runs:
-            at = np.searchsorted(run, keys)
+            at = _places(run, keys)
             at[at == len(run)] = 0
-            known = run[at] == keys
-            if len(block) > 1 and (states[:, at[known]] != block[:, known]).any():
-                raise _Collision
-            new = np.flatnonzero(~known)
-            if len(new) < len(keys):
-                keys, block = keys[new], block[:, new]
+            new = run.take(at) != keys
+            if len(block) > 1:
+                known = np.flatnonzero(~new)
+                if (states[:, at[known]] != block[:, known]).any():
+                    raise _Collision
+            if not new.all():
+                keys, block = _picked(keys, block, new)
         return block
 
     def _sorted(self, block: Block) -> tuple[Keys, Block]:
@@ -87,7 +91,7 @@ class Seen:
             again = np.flatnonzero(~first)
             if (block[:, again] != block[:, again - 1]).any():
                 raise _Collision
-        return keys[first], block[:, first]
+        return _picked(keys, block, first)
 
     def _keys(self, block: Block) -> Keys:
         return keys_of(block, self._salt)
@@ -110,22 +114,42 @@ class Seen:
         for block in blocks:
             keys = self._keys(block)
             order = np.argsort(keys, kind="stable")
-            keys, block = keys[order], block[:, order]
-            runs.append((keys, keys[None] if len(block) == 1 else block))
+            keys = keys[order]
+            runs.append((keys, keys[None] if len(block) == 1 else block[:, order]))
         self._runs = runs
 
 
 def keys_of(block: Block, salt: int) -> Keys:
     """One number for each state, equal for equal states; of one word it is the word."""
+    keys: Keys = block[0]
     if len(block) == 1:
-        return block[0]
-    keys = block[0] * np.uint64(0x9E3779B97F4A7C15 + 2 * salt & (1 << 64) - 1)
+        return keys
+    keys = keys * np.uint64(0x9E3779B97F4A7C15 + 2 * salt & (1 << 64) - 1)
     for word in block[1:]:
         keys ^= keys >> np.uint64(29)
         keys += word
         keys *= np.uint64(0xBF58476D1CE4E5B9 + 4 * salt & (1 << 64) - 1)
     keys ^= keys >> np.uint64(32)
     return keys
+
+
+def _places(run: Keys, keys: Keys) -> npt.NDArray[np.int64]:
+    """Where sorted keys are, or would be, in a run. Done in strips, each in the part of the run that it can be in: many
+    short searches near by are faster than long ones."""
+    places = np.empty(len(keys), np.int64)
+    low = 0
+    ends = [*run.searchsorted(keys[STRIP::STRIP]).tolist(), len(run)]
+    for start, high in zip(range(0, len(keys), STRIP), ends, strict=False):
+        np.add(run[low:high].searchsorted(keys[start : start + STRIP]), low, out=places[start : start + STRIP])
+        low = high
+    return places
+
+
+def _picked(keys: Keys, block: Block, which: npt.NDArray[np.bool_]) -> tuple[Keys, Block]:
+    """Some of the states; of one word they are their own keys."""
+    places = np.flatnonzero(which)
+    keys = keys.take(places)
+    return keys, keys[None] if len(block) == 1 else np.take(block, places, axis=1)
 
 
 def _merged(keys: Keys, blocks: tuple[Block, Block]) -> tuple[Keys, Block]:

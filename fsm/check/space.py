@@ -1,8 +1,8 @@
 """How states are held: every value of a part has a small number, and a state is these numbers, packed into words.
 
-A *slot* is a place of a state (`World.slots`), its number an int. A *code* names a place as a rule means it, so that one
-table serves all components: a shared part, a part of the rule's own component, a part of a certain one, or the pseudo
-part `index`. A *block* is many states: a uint64 array of shape (words, states).
+A *slot* is a place of a state (`World.slots`), its number an int. A *code* names a place as a rule means it, so that
+one table serves all components: a shared part, a part of the rule's own component, a part of a certain one, or the
+pseudo part `index`. A *block* is many states: a uint64 array of shape (words, states).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fsm.errors import DeclarationError
 from fsm.kernel import Key, World
 
 Block = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer[Any]]
 State = tuple[Any, ...]
 
 WORD = 64
@@ -140,7 +140,8 @@ class Layout:
     def column(self, block: Block, slot: int) -> Ints:
         """The numbers of a slot's values, one for each state."""
         word, shift, width = self.fields[slot]
-        return ((block[word] >> np.uint64(shift)) & np.uint64((1 << width) - 1)).view(np.int64)
+        column: Ints = ((block[word] >> np.uint64(shift)) & np.uint64((1 << width) - 1)).view(np.int64)
+        return column
 
     def packed(self, columns: Iterable[Ints]) -> Block:
         """A block of the numbers of every slot."""
@@ -195,7 +196,8 @@ class Space:
         )
 
     def widened(self) -> tuple[Layout, Layout]:
-        """The old layout, and a new one that holds all values; what is stored must be repacked from one to the other."""
+        """The old layout, and a new one that holds all values; what is stored must be repacked from one to the
+        other."""
         older = self.layout
         needed = [max(len(values) - 1, 1).bit_length() for values in self.of_slot]
         self.layout = Layout(

@@ -1,8 +1,8 @@
 """Symmetry: states that differ only in which component is which are one; the one that stands for them is the smallest.
 
-The components' own fields are one number each, and are sorted. Pointer parts hold which component they mean, so they are
-renamed with it: a shared pointer breaks ties, since what it points at is part of the number that is sorted by. Where own
-parts point at components, all orders are tried, and the smallest result stays.
+The components' own fields are one number each, and are sorted. Pointer parts hold which component they mean, so they
+are renamed with it: a shared pointer breaks ties, since what it points at is part of the number that is sorted by.
+Where own parts point at components, all orders are tried, and the smallest result stays.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A memo of a function of a view: a decision tree over what the function reads.
 
-The function reads one part, then, depending on its value, perhaps another. A node says which part is read there, a child
-follows for each value that was met, and a leaf says what came out. So the function is called once for each distinct way
-of reading, and never again; whole blocks of states walk down the tree at once.
+The function reads one part, then, depending on its value, perhaps another. A node says which part is read there, a
+child follows for each value that was met, and a leaf says what came out. So the function is called once for each
+distinct way of reading, and never again; whole blocks of states walk down the tree at once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Reading:
 
 
 class RecordingView:
-    """A state as a rule sees it; every reading is noticed. `base` is added to codes (0, or those of the state after)."""
+    """A state as a rule sees it; every reading is noticed. `base` is added to codes (0, or those of the state
+    after)."""
 
     __slots__ = ("_base", "_codes", "_component", "_own", "_reading")
 
@@ -105,7 +106,8 @@ class Children:
         room = self._room[nodes]
         inside = numbers < room
         if inside.all():
-            return self._pool[self._base[nodes] + numbers]
+            found: Ints = self._pool[self._base[nodes] + numbers]
+            return found
         found = np.zeros(len(nodes), np.int32)
         found[inside] = self._pool[self._base[nodes[inside]] + numbers[inside]]
         if self._hashed:
@@ -167,8 +169,9 @@ def _mixed(keys: Ints, size: int) -> Ints:
 
 
 class Tree:
-    """The memo of one function. `ask(reading)` calls it and gives the number of the leaf (equal numbers: equal outcomes);
-    `name` says in errors whose memo it is. With `audit` it is asked twice each time, and must say the same."""
+    """The memo of one function. `ask(reading)` calls it and gives the number of the leaf (equal numbers: equal
+    outcomes); `name` says in errors whose memo it is. With `audit` it is asked twice each time, and must say the
+    same."""
 
     def __init__(self, name: str, space: Space, ask: Callable[[Reading], int], audit: bool = False) -> None:
         self.name, self.space, self.ask, self.audit = name, space, ask, audit
@@ -286,11 +289,10 @@ class Tree:
 
     def told(self, path: Path) -> str:
         """A reading in words."""
-        count = self.space.codes.count
-        told = [
-            f"{self.space.codes.name(code % count)}={self._value(code, number)!r}{' afterwards' if code >= count else ''}"
-            for code, number in path
-        ]
+        codes, told = self.space.codes, []
+        for code, number in path:
+            when = " afterwards" if code >= codes.count else ""
+            told.append(f"{codes.name(code % codes.count)}{when}={self._value(code, number)!r}")
         return ", ".join(told) or "nothing"
 
 

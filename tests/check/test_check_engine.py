@@ -6,20 +6,37 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from random_worlds import properties, worlds
+from random_worlds import properties_of, world_of
 
-from fsm.check import Story, Verdict, check, explore, replayed
-from fsm.check import plain
+from fsm.check import Story, Verdict, check, explore, plain, replayed
 from fsm.kernel import Fairness, Form, World
 
-WORK = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SEEDS = [pytest.param(seed, marks=pytest.mark.exhaustive if seed >= 25 else ()) for seed in range(1000)]
 
 
-@WORK
-@given(worlds())
-def test_engine_and_specification_find_the_same_graph(world: World) -> None:
+@pytest.fixture(
+    params=["as it is", "short words, small chunks", "no look-ups, hashed children"],
+)
+def regime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Bounds that make small worlds take the ways of large ones: states of many words, many chunks, walked trees."""
+    if request.param == "short words, small chunks":
+        monkeypatch.setattr("fsm.check.space.WORD", 7)
+        monkeypatch.setattr("fsm.check.symmetry.WORD", 7)
+        monkeypatch.setattr("fsm.check.bundle.TABLE_BITS", 4)
+        monkeypatch.setattr("fsm.check.exploration.CHUNK", 3)
+        monkeypatch.setattr("fsm.check.exploration.BATCH", 8)
+        monkeypatch.setattr("fsm.check.graph.CHUNK", 5)
+        monkeypatch.setattr("fsm.check.claims.CHUNK", 2)
+        monkeypatch.setattr("fsm.check.backwards.CHUNK", 2)
+    if request.param == "no look-ups, hashed children":
+        monkeypatch.setattr("fsm.check.bundle.TABLE_BITS", 0)
+        monkeypatch.setattr("fsm.check.tree.DENSE", 0)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_engine_and_specification_find_the_same_graph(seed: int, regime: str) -> None:
+    world = world_of(seed)
     graph, expected = explore(world, audit=True), plain.explored(world)
     states = [graph.state(i) for i in range(graph.states)]
     costs = list(zip(graph.faults.tolist(), graph.depth.tolist(), strict=True))
@@ -47,11 +64,10 @@ def test_engine_and_specification_find_the_same_graph(world: World) -> None:
     assert arrays == Counter((a, b, c, e) for a, b, c, _, e in wanted.elements())
 
 
-@WORK
-@given(st.data())
-def test_engine_and_specification_come_to_the_same_verdicts(data: Any) -> None:
-    world = data.draw(worlds())
-    claims = data.draw(properties(world))
+@pytest.mark.parametrize("seed", SEEDS)
+def test_engine_and_specification_come_to_the_same_verdicts(seed: int, regime: str) -> None:
+    world = world_of(seed)
+    claims = properties_of(seed, world)
     report, graph = check(world, claims, audit=True), plain.explored(world)
     assert (report.states, report.transitions) == (len(graph.states), len(graph.edges))
     for finding in report.findings:
