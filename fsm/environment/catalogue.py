@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsm.environment.world.build import OPERATOR, OURS
-from fsm.environment.world.held import Copy, Held, Wish
-from fsm.environment.world.outside import CACHED_BACKUP, DATA, LIVE_BACKUP, TASK, job_part, pod_part
-from fsm.environment.world.people import COVERED
-from fsm.environment.world.slots import BACKUP, COMPLETE, CREATED, FAILED, OF_MODE, STOP, UNSCHEDULABLE, HeldJob
-from fsm.kernel import Property, Taken, always, leads_to, never, recoverable, steps
+from fsm.environment.world.held import Copy, Held, Wish, backup_of
+from fsm.environment.world.outside import CACHED_BACKUP, DATA, LIVE_BACKUP, TASK, job_part
+from fsm.environment.world.slots import BACKUP, CLEAN, FAILED, STOP, UNSCHEDULABLE, HeldJob
+from fsm.kernel import Property, Taken, always, eventually, leads_to, never, recoverable, steps
 from fsm.model import LogCommand, Mode
+from fsm.rules import current_command
 
 SNAPSHOT, LOG = Mode.SNAPSHOT.value, Mode.LOG.value
 HOLDS, VIOLATED, VACUOUS = "holds", "violated", "vacuous"
@@ -164,29 +164,417 @@ def _nobody_knows(view: Any) -> bool:
     return job is not None and job.stage == UNSCHEDULABLE and not job.deleting
 
 
-def _snapshot(property_: Property, field_: str, budgets: Mapping[str, int], operator: Known, ours: Known) -> Claim:
-    return Claim(property_, SNAPSHOT, field_, budgets, {OPERATOR: operator, OURS: ours})
+def _is_of_newest(view: Any) -> bool:
+    """The Job is of the latest attempt."""
+    held, job = _live(view), _job(view)
+    return held is not None and job is not None and job.attempt == _begun(held)
+
+
+def _is_settled_now(view: Any) -> bool:
+    return _is_settled(_live(view))
+
+
+# ------------------------------------------------------------------ log backups
+
+
+def _unfinished(view: Any) -> int:
+    """Jobs of subcommands that are not finished, the one of a deletion included."""
+    jobs = [_job(view, slot) for slot in (*_COMMANDS, STOP)]
+    return sum(job is not None and not job.finished for job in jobs)
+
+
+def _stop_is_final(before: Any, taken: Taken, after: Any) -> bool:
+    was, is_ = _live(before), _live(after)
+    return was is None or is_ is None or was.phase != "Stopped" or is_.phase not in {"Paused", "Running", "Failed"}
+
+
+def _blames_no_healthy_task(before: Any, taken: Taken, after: Any) -> bool:
+    """Nobody writes that the task is gone while it is there."""
+    was, is_ = _live(before), _live(after)
+    if was is None or is_ is None:
+        return True
+    new = set(_blames(is_)) - set(_blames(was))
+    return not new or not before[TASK].exists
+
+
+def _blames(held: Held) -> list[str]:
+    return [sub.command for sub in held.subs if any(each.reason == "LogBackupTaskNotFound" for each in sub.conditions)]
+
+
+def _cleans_after_the_stop(before: Any, taken: Taken, after: Any) -> bool:
+    return before[DATA] == after[DATA] or after[DATA] != "none" or not before[TASK].exists
+
+
+def _starts_cleaning_after_the_stop(before: Any, taken: Taken, after: Any) -> bool:
+    created = _job(before, CLEAN) is None and _job(after, CLEAN) is not None
+    return not created or not before[TASK].exists
+
+
+def _truncations_grow(before: Any, taken: Taken, after: Any) -> bool:
+    was, is_ = _live(before), _live(after)
+    return was is None or is_ is None or is_.truncated == was.truncated or is_.truncated > was.truncated
+
+
+def _command(held: Held) -> str:
+    return current_command(backup_of(held))
+
+
+def _is_command_dead(view: Any) -> bool:
+    """The current command says that it is at work, and its Job failed or is not there."""
+    held = _live(view)
+    if held is None or held.deleting:
+        return False
+    command = _command(held)
+    if held.phase_of(command) not in _WORKING:
+        return False
+    job = _job(view, command)
+    return job is None or job.stage == FAILED
+
+
+def _is_command_resolved(view: Any) -> bool:
+    held = _live(view)
+    return held is None or held.deleting or not _is_command_dead(view)
+
+
+def _is_truncation_open(held: Held) -> bool:
+    return not held.deleting and bool(held.commit_ts) and _command(held) == LogCommand.TRUNCATE
+
+
+def _is_truncation_done(view: Any) -> bool:
+    held = _live(view)
+    if held is None or not _is_truncation_open(held):
+        return True
+    return held.phase_of(LogCommand.TRUNCATE) == "Failed"
+
+
+def _has_orphan(view: Any) -> bool:
+    """The Backup is gone and the task is not, and no Job is left that could end it."""
+    if _live(view) is not None or not view[TASK].exists:
+        return False
+    stop = _job(view, STOP)
+    return stop is None or stop.finished
+
+
+def _resting_with_task(view: Any) -> bool:
+    held = _live(view)
+    return held is not None and not held.deleting and held.phase == "RetryFailed" and _runs(view) and bool(held.commit_ts)
+
+
+def _runs(view: Any) -> bool:
+    task = view[TASK]
+    return bool(task.exists) and task.paused_by is None
+
+
+def _is_phase(*phases: str) -> Callable[[Any], bool]:
+    return _of_live(lambda held: held.phase in phases)
+
+
+def _can_still_edit(view: Any, times: int) -> bool:
+    return bool(view["edit_left"] >= times)
+
+
+def _has_failed(command: str) -> Callable[[Any], bool]:
+    def failed(view: Any) -> bool:
+        held = _live(view)
+        return held is not None and not held.deleting and held.phase_of(command) == "Failed" and _can_still_edit(view, 2)
+
+    return failed
+
+
+def _starts_again(view: Any) -> bool:
+    return _runs(view)
+
+
+# ------------------------------------------------------------------ the claims
 
 
 _HOLDS = Known(HOLDS)
 
+
+def _bug(name: str) -> Known:
+    return Known(VIOLATED, name)
+
+
+def _snapshot(
+    property_: Property, field_: str, budgets: Mapping[str, int], operator: Known = _HOLDS, ours: Known = _HOLDS, **wish: Any
+) -> Claim:
+    chosen = Wish(**{"retries": 1, "timeout": "3m", **wish})
+    return Claim(property_, SNAPSHOT, field_, budgets, {OPERATOR: operator, OURS: ours}, chosen)
+
+
+def _log(property_: Property, field_: str, budgets: Mapping[str, int], operator: Known = _HOLDS, **wish: Any) -> Claim:
+    return Claim(property_, LOG, field_, budgets, {OPERATOR: operator}, Wish(**wish))
+
+
 SNAPSHOT_CLAIMS = (
     _snapshot(
         leads_to(
+            "delete-is-repeated",
+            "a retry that has begun sees to it that the failed Job is deleted",
+            lambda view: _failed(view) and not _is_settled(_live(view)) and not _is_of_newest(view),
+            lambda view: _is_settled(_live(view)) or not _failed(view),
+        ),
+        "L3",
+        {"faults": 1, "api": 1, "kill": 1},
+        _bug("S1"),
+    ),
+    _snapshot(
+        leads_to(
+            "retry-starts",
+            "after the failed Job was deleted the next attempt starts, or the backup ends",
+            lambda view: _of_live(lambda held: not _is_settled(held))(view) and _is_terminating(view),
+            lambda view: _is_settled(_live(view)) or not _is_terminating(view),
+        ),
+        "L3",
+        {"faults": 1, "node": 1},
+        _bug("S2"),
+    ),
+    _snapshot(
+        leads_to(
             "failure-is-recorded",
-            "the failure of an attempt is recorded, or the backup ends",
-            lambda view: _failed(view) and not _is_settled(_live(view)) and _is_newest(view),
+            "the failure of the latest attempt is recorded, or the backup ends",
+            lambda view: _failed(view) and not _is_settled(_live(view)) and _is_of_newest(view),
             _is_answered,
         ),
         "L1",
         {"faults": 1, "crash": 1, "kill": 2},
-        Known(VIOLATED, "S3"),
-        _HOLDS,
+        _bug("S3"),
+    ),
+    _snapshot(
+        leads_to(
+            "no-lost-write",
+            "what the operator takes for written is written",
+            _copy_is_unwritten,
+            lambda view: not _copy_is_unwritten(view),
+        ),
+        "L1",
+        {"faults": 1, "api": 1, "kill": 2},
+        _bug("S4"),
+    ),
+    _snapshot(
+        leads_to(
+            "vanished-job-is-noticed",
+            "a Job that is gone before it has finished counts as failed",
+            _vanished,
+            lambda view: not _vanished(view) or _of_live(_pending)(view),
+        ),
+        "L1",
+        {"faults": 1, "job_deletion": 1},
+        _bug("S7"),
+    ),
+    _snapshot(
+        leads_to(
+            "unreadable-policy",
+            "the failure of an attempt is answered whatever the policy says",
+            lambda view: _failed(view) and not _is_settled(_live(view)),
+            lambda view: _is_settled(_live(view)) or not _failed(view),
+        ),
+        "L1",
+        {"kill": 1, "edit": 1},
+        _bug("S8"),
+    ),
+    _snapshot(
+        leads_to(
+            "attempts-have-a-limit",
+            "an attempt whose pod is never scheduled is given up",
+            lambda view: _nobody_knows(view) and not _is_settled(_live(view)),
+            lambda view: not _nobody_knows(view) or _is_settled(_live(view)),
+        ),
+        "T4",
+        {"faults": 1, "pending": 1},
+        _bug("A7"),
+        _bug("A7"),
+    ),
+    _snapshot(
+        eventually(
+            "it-ends",
+            "where nothing but the deaths of pods goes wrong, every backup ends",
+            _is_settled_now,
+        ),
+        "L2",
+        {"kill": 2},
+    ),
+    _snapshot(
+        steps("end-is-final", "an end that is written stays", _keeps_its_end, lambda taken: True),
+        "S4",
+        {"faults": 1, "node": 1, "kill": 1},
+        _bug("A11"),
+        _bug("A11"),
+    ),
+    _snapshot(
+        steps("complete-data-are-left-alone", "data that are complete are not backed up again", _is_no_attempt_too_many),
+        "S5",
+        {"faults": 1, "write": 1},
+        _bug("U7"),
+        _bug("U7"),
+    ),
+    _snapshot(
+        always(
+            "retries-are-bounded",
+            "no more retries begin than the policy allows",
+            lambda view: _live(view) is None or _begun(_live(view)) <= max(_live(view).wish.retries, 0),
+        ),
+        "S6",
+        {"kill": 2},
+    ),
+    _snapshot(
+        steps("records-only-grow", "retry records are neither taken back nor skipped", _records_only_grow),
+        "S8",
+        {"faults": 1, "crash": 1, "kill": 2},
+    ),
+    _snapshot(
+        steps("no-retry-too-early", "a retry begins when it is due, not before", _waits_until_due),
+        "S9",
+        {"faults": 1, "job_deletion": 1, "cluster": 1, "kill": 1},
+        _bug("S26"),
+    ),
+    _snapshot(
+        never(
+            "retrying-has-a-record",
+            "the phase RetryFailed means that a retry is on record",
+            _of_live(lambda held: held.phase == "RetryFailed" and not held.records),
+        ),
+        "S11",
+        {"faults": 1, "cluster": 1},
+        _bug("A4"),
+    ),
+    _snapshot(
+        steps("no-panic", "the operator does not panic", _does_not_panic),
+        "S12",
+        {"faults": 1, "lag": 1, "kill": 1},
+    ),
+    _snapshot(
+        steps("spec-is-the-users", "only users change the spec", _leaves_the_wish_alone),
+        "S13",
+        {"edit": 1},
+        _bug("U12"),
+    ),
+    _snapshot(
+        never(
+            "one-end",
+            "a backup is not both complete and failed",
+            _of_live(lambda held: held.holds("Complete") and held.holds("Failed")),
+        ),
+        "S26",
+        {"faults": 1, "node": 1, "kill": 1},
+        _bug("A11"),
+        _bug("A11"),
     ),
 )
 
 
-def _is_newest(view: Any) -> bool:
-    """The Job is of the latest attempt."""
-    held, job = _live(view), _job(view)
-    return held is not None and job is not None and job.attempt == _begun(held)
+def _is_terminating(view: Any) -> bool:
+    job = _job(view)
+    return job is not None and job.deleting
+
+
+LOG_CLAIMS = (
+    _log(
+        leads_to(
+            "dead-command-is-noticed",
+            "a subcommand whose Job died, or is gone, does not stay at work",
+            _is_command_dead,
+            _is_command_resolved,
+        ),
+        "L1",
+        {"kill": 1},
+        _bug("S7"),
+    ),
+    _log(
+        never("one-subcommand", "at most one subcommand is at work", lambda view: _unfinished(view) > 1),
+        "S2",
+        {"edit": 2},
+        _bug("S23"),
+    ),
+    _log(
+        steps("stopped-is-final", "a stopped log backup is never paused, running or failed again", _stop_is_final),
+        "S15",
+        {"edit": 2},
+        _bug("U3"),
+    ),
+    _log(
+        steps(
+            "no-healthy-task-is-blamed",
+            "a task is only said to be gone when it is",
+            _blames_no_healthy_task,
+        ),
+        "S19",
+        {"faults": 1, "pd": 1},
+        _bug("S10"),
+    ),
+    _log(
+        recoverable(
+            "pause-can-be-repeated",
+            "after a failed log-pause the user can have it paused by asking again",
+            _is_phase("Paused"),
+            _has_failed("log-pause"),
+        ),
+        "L13",
+        {"faults": 1, "program": 1, "edit": 3},
+        _bug("S17"),
+    ),
+    _log(
+        leads_to(
+            "truncation-settles",
+            "a truncation is done or fails",
+            _of_live(_is_truncation_open),
+            _is_truncation_done,
+        ),
+        "L9",
+        {"edit": 1, "truncate": 1},
+        _bug("S16"),
+    ),
+    _log(
+        never("no-orphan", "a Backup is only gone when its task is", _has_orphan),
+        "S18",
+        {"faults": 1, "program": 1, "delete": 1},
+        _bug("S13"),
+    ),
+    _log(
+        steps("clean-after-stop", "the data are cleaned after the task has stopped", _starts_cleaning_after_the_stop),
+        "S17",
+        {"faults": 1, "lag": 1, "delete": 1},
+        _bug("S27"),
+        clean="Delete",
+    ),
+    _log(
+        leads_to(
+            "status-recovers",
+            "once its task runs again the log backup is said to run",
+            _resting_with_task,
+            lambda view: not _resting_with_task(view),
+        ),
+        "L11",
+        {"faults": 1, "task_error": 1, "task": 1},
+        _bug("S9"),
+    ),
+    _log(
+        leads_to(
+            "deletion-completes",
+            "a Backup that is deleted goes",
+            _of_live(lambda held: held.deleting),
+            lambda view: _live(view) is None,
+        ),
+        "L5",
+        {"kill": 1, "delete": 1},
+        _bug("S14"),
+    ),
+    _log(
+        recoverable(
+            "stopped-can-start",
+            "a stopped log backup can be started again by asking for it",
+            _starts_again,
+            lambda view: _is_phase("Stopped")(view) and _can_still_edit(view, 1),
+        ),
+        "L13",
+        {"edit": 2},
+        _bug("S12"),
+    ),
+    _log(
+        steps("truncations-grow", "what was truncated is never taken back", _truncations_grow),
+        "S22",
+        {"edit": 2, "truncate": 2},
+    ),
+)
+
+CATALOGUE = (*SNAPSHOT_CLAIMS, *LOG_CLAIMS)

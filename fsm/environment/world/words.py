@@ -117,7 +117,7 @@ def task_facts(task: Task) -> Mapping[str, str]:
 def change_in_words(before: Held, after: Held) -> str:
     """What a write says that was not said before."""
     told = [
-        *_changed("phase", before.phase or "none", after.phase),
+        *_changed("phase", before.phase or "none", after.phase or "none"),
         *_new_conditions(before, after),
         *_records_changed(before, after),
         *_subs_changed(before, after),
