@@ -9,7 +9,7 @@ from fsm.environment.simulation import Task
 from fsm.environment.world.cluster import HeldPod, cluster_rules
 from fsm.environment.world.faults import budgets_of
 from fsm.environment.world.held import Copy, Held, Wish, ticked
-from fsm.environment.world.operator import CRASHED, DELIVERED, operator_rules
+from fsm.environment.world.operator import CRASHED, DELIVERED, SLOW, is_at_rest, operator_rules
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
     CLUSTER_CACHED,
@@ -54,6 +54,7 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
         HANDLER: Part(None, thread_facts, own=True),
         QUEUE: Part(True, lambda waits: {"key": "waits" if waits else "is not there"}, own=True),
         WORKER: Part(None, thread_facts, own=True),
+        SLOW: Part(False, lambda slow: {"operator": "stands still" if slow else "is prompt"}, own=True),
         CLUSTER_CACHED: Part(True, lambda there: {"cluster": "there" if there else "missing"}),
         DATA: Part("none", own=True),
     }
@@ -70,7 +71,8 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
 
 def _tick(view: Any) -> Iterator[Move]:
     """What a handler does takes less than a minute, so that all its readings of the clock are one."""
-    if all(view.of(index)[HANDLER] is None for index in range(view.components)):
+    others = [view.of(index) for index in range(view.components)]
+    if all(each[HANDLER] is None and is_at_rest(each) for each in others):
         yield Move("a minute passes", {}, (TICKED,))
 
 
@@ -81,7 +83,7 @@ def _maps(parts: Mapping[str, Part]) -> dict[str, dict[str, Callable[[Any], Any]
     maps: dict[str, dict[str, Callable[[Any], Any]]] = {
         WRITTEN: {CACHED_BACKUP: outdated},
         DELIVERED: {HANDLER: replaced},
-        CRASHED: {HANDLER: _nothing, WORKER: _nothing, QUEUE: _no, CACHED_BACKUP: _nothing},
+        CRASHED: {HANDLER: _nothing, WORKER: _nothing, QUEUE: _no, SLOW: _no, CACHED_BACKUP: _nothing},
         TICKED: {LIVE_BACKUP: _later, CACHED_BACKUP: _copy_later},
     }
     maps[CRASHED] |= {part: _nothing for part in parts if part.startswith(cached_job_part(""))}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fsm.environment.world.held import Copy
-from fsm.environment.world.operator import DELIVERED
+from fsm.environment.world.operator import DELIVERED, at_rest
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
     LIVE_BACKUP,
@@ -104,9 +104,9 @@ def _job_rules(slot: str) -> Iterator[Rule]:
     yield Rule(f"Job {slot} is delivered", f"informer of {slot}", deliver, own=True, sentence="The informer catches up.")
     yield Rule(f"informer lags behind Job {slot}", f"informer of {slot}", lag, Kind.FAULT, own=True, budget=("faults", "lag"),
                sentence="The operator's informer is not told of the Job's changes until it catches up.")
-    yield Rule(f"Job {slot} starts", f"Job controller ({slot})", start, own=True, sentence="Its pod is created and runs.")
-    yield Rule(f"Job {slot} ends", f"Job controller ({slot})", conclude, own=True, sentence="Its pod has ended.")
-    yield Rule(f"Job {slot} goes", f"Job controller ({slot})", collect, own=True, sentence="A deleted Job goes at last.")
+    yield Rule(f"Job {slot} starts", f"Job controller ({slot})", at_rest(start), own=True, sentence="Its pod is created and runs.")
+    yield Rule(f"Job {slot} ends", f"Job controller ({slot})", at_rest(conclude), own=True, sentence="Its pod has ended.")
+    yield Rule(f"Job {slot} goes", f"Job controller ({slot})", at_rest(collect), own=True, sentence="A deleted Job goes at last.")
 
 
 # ------------------------------------------------------------------ pods
@@ -160,17 +160,17 @@ def _pod_rules(slot: str) -> Iterator[Rule]:
         return Rule(rule, "fate" if kind is Kind.FAULT else "user", moves, kind, own=True,
                     budget=("faults", budget), sentence=sentence)
 
-    yield Rule(f"pod {slot} goes on", actor, going_on(False), own=True, sentence="Its program makes its next call.")
-    yield Rule(f"lost pod {slot} goes on", f"lost {actor}", going_on(True), fairness=Fairness.NONE, own=True,
+    yield Rule(f"pod {slot} goes on", actor, at_rest(going_on(False)), own=True, sentence="Its program makes its next call.")
+    yield Rule(f"lost pod {slot} goes on", f"lost {actor}", at_rest(going_on(True)), fairness=Fairness.NONE, own=True,
                sentence="A program on a lost node works on, unheard of.")
-    yield Rule(f"pod {slot} dies", "fate", dies, Kind.FAULT, own=True, budget="kill",
+    yield Rule(f"pod {slot} dies", "fate", at_rest(dies), Kind.FAULT, own=True, budget="kill",
                sentence="Out of memory, evicted, SIGKILL: nothing is written.")
-    yield faulty(f"node of {slot} is lost", lost, "node", "The Job counts as failed and can not be removed.")
-    yield faulty(f"pod {slot} is unschedulable", unschedulable, "pending", "The pod stays pending for ever.")
-    yield faulty(f"Job {slot} is deleted by hand", deleted, "job_deletion", "A person or a TTL deletes the Job.")
-    yield faulty(f"program {slot} fails", going_on(False, Fate.FAILS), "program",
+    yield faulty(f"node of {slot} is lost", at_rest(lost), "node", "The Job counts as failed and can not be removed.")
+    yield faulty(f"pod {slot} is unschedulable", at_rest(unschedulable), "pending", "The pod stays pending for ever.")
+    yield faulty(f"Job {slot} is deleted by hand", at_rest(deleted), "job_deletion", "A person or a TTL deletes the Job.")
+    yield faulty(f"program {slot} fails", at_rest(going_on(False, Fate.FAILS)), "program",
                  "A step of the program fails, br gets a SIGTERM, or one write is refused; it can say so.")
-    yield faulty(f"program {slot} is not heard of", going_on(False, Fate.UNHEARD), "program",
+    yield faulty(f"program {slot} is not heard of", at_rest(going_on(False, Fate.UNHEARD)), "program",
                  "A step of the program is done and reported as an error.")
-    yield faulty(f"write of {slot} is lost", going_on(False, Fate.OUTAGE), "write",
+    yield faulty(f"write of {slot} is lost", at_rest(going_on(False, Fate.OUTAGE)), "write",
                  "The API server is away as long as the program tries to write.")

@@ -28,6 +28,7 @@ MISHAPS = (
     Mishap("write", "the program in the pod cannot write its status"),
     Mishap("job_deletion", "a Job is deleted by hand or by a TTL"),
     Mishap("crash", "the operator dies between two of its calls and starts again"),
+    Mishap("slow", "the operator stands still between two of its calls while others move"),
     Mishap("api", "a call of the operator fails, or is done and not heard of"),
     Mishap("lag", "an informer of the operator lags behind"),
     Mishap("cluster", "the TidbCluster is missing from the operator's cache"),

@@ -14,6 +14,8 @@ from fsm.reference import Result
 
 Moves = Callable[[Any], Iterator[Move]]
 
+SLOW = "slow"
+"""The part that says whether the operator stands still between two of its calls for a while."""
 DELIVERED, CRASHED = "delivered", "crashed"
 """Maps: the object in the cache is another one; the process forgets what it was doing."""
 
@@ -26,6 +28,7 @@ def operator_rules(mode: str) -> tuple[Rule, ...]:
         Rule("worker begins", WORKER, _beginning(Fate.WELL), own=True, sentence=_TAKEN),
         Rule("worker goes on", WORKER, _going_on(WORKER), own=True, sentence="It makes its next call."),
         CRASH,
+        slowness(),
     ]
     for fate, (name, sentence) in _FATES.items():
         rules.append(_fault(f"handler: {name}", _going_on(HANDLER, fate), "api", sentence))
@@ -71,7 +74,7 @@ def _handler_begins(view: Any) -> Iterator[Move]:
 def _beginning(fate: Fate) -> Moves:
     def moves(view: Any) -> Iterator[Move]:
         if view[QUEUE] and view[WORKER] is None:
-            yield from _moves(WORKER, ran(Thread(WORKER), _Dequeued(view), fate), {QUEUE: False})
+            yield from _moves(view, WORKER, ran(Thread(WORKER), _Dequeued(view), fate), {QUEUE: False})
 
     return moves
 
@@ -89,7 +92,7 @@ class _Dequeued:
 def _going_on(kind: str, fate: Fate = Fate.WELL) -> Moves:
     def moves(view: Any) -> Iterator[Move]:
         if view[kind] is not None:
-            yield from _moves(kind, ran(view[kind], view, fate), {})
+            yield from _moves(view, kind, ran(view[kind], view, fate), {})
 
     return moves
 
@@ -120,14 +123,49 @@ def _tracking(fate: Fate) -> Moves:
 _WHO = {HANDLER: "the handler", WORKER: "the sync"}
 
 
-def _moves(kind: str, step: Ran | None, before: dict[Key, Any]) -> Iterator[Move]:
+def _moves(view: Any, kind: str, step: Ran | None, before: dict[Key, Any]) -> Iterator[Move]:
     if step is None:
         return
     if step.result is Result.PANIC:
         yield Move(f"{_WHO[kind]} {step.what}: the operator crashes and starts again", {}, (CRASHED,))
         return
-    writes = {**before, **step.writes, kind: step.thread}
+    writes = {**before, **step.writes, kind: step.thread, **_hurried(view, kind, step)}
     yield Move(f"{_WHO[kind]} {step.what}" if step.what else f"{_WHO[kind]} has nothing to do", writes, step.applies)
+
+
+# ------------------------------------------------------------------ pace
+
+
+def is_at_rest(view: Any) -> bool:
+    """The operator is not in the middle of anything, or stands still there: others may move."""
+    return (view[HANDLER] is None and view[WORKER] is None) or view[SLOW]
+
+
+def at_rest(moves: Moves) -> Moves:
+    """Between two calls of the operator only a few milliseconds pass, unless it is slow: nobody else moves."""
+
+    def moves_at_rest(view: Any) -> Iterator[Move]:
+        if is_at_rest(view):
+            yield from moves(view)
+
+    return moves_at_rest
+
+
+def slowness() -> Rule:
+    """The fault that lets others move between two calls of the operator."""
+
+    def moves(view: Any) -> Iterator[Move]:
+        if not is_at_rest(view):
+            yield Move("the operator stands still for a while", {SLOW: True})
+
+    sentence = "The operator stands still between two of its calls, and others move."
+    return _fault("operator is slow", moves, "slow", sentence)
+
+
+def _hurried(view: Any, kind: str, step: Ran) -> dict[Key, Any]:
+    """With the end of what it was doing its slowness is over."""
+    other = HANDLER if kind == WORKER else WORKER
+    return {SLOW: False} if step.thread is None and view[SLOW] and view[other] is None else {}
 
 
 # ------------------------------------------------------------------ crash and restart

@@ -7,6 +7,7 @@ from typing import Any
 
 from fsm.environment.simulation import COMMIT_TS, Task
 from fsm.environment.world.held import Held, Wish
+from fsm.environment.world.operator import at_rest
 from fsm.environment.world.outside import CLUSTER_CACHED, LIVE_BACKUP, TASK, WRITTEN
 from fsm.kernel import Kind, Move, Rule
 from fsm.model import Mode
@@ -47,14 +48,14 @@ def people_rules(mode: str) -> tuple[Rule, ...]:
         _task("resumes by hand", Task(True, ""), Task(True, None), "task", "Somebody resumes the task with br."),
         _task("resumes after an error", Task(True, "error"), Task(True, None), "task", "Somebody mends it and resumes."),
         _task("stops by hand", Task(True, None), Task(), "task", "Somebody stops the task with br."),
-        Rule("task pauses with an error", "TiKV", _broken, Kind.FAULT, own=True, budget=("faults", "task_error"),
+        Rule("task pauses with an error", "TiKV", at_rest(_broken), Kind.FAULT, own=True, budget=("faults", "task_error"),
              sentence="TiKV pauses the task because of an error."),
     )
     return (*common, *wishes, *truncations, *task)
 
 
 def _rule(name: str, moves: Moves, budget: str | tuple[str, ...], sentence: str) -> Rule:
-    return Rule(f"user {name}", "user", moves, Kind.USER, own=True, budget=budget, sentence=sentence)
+    return Rule(f"user {name}", "user", at_rest(moves), Kind.USER, own=True, budget=budget, sentence=sentence)
 
 
 def _delete(view: Any) -> Iterator[Move]:
@@ -100,7 +101,7 @@ def _task(name: str, before: Task, after: Task, budget: str, sentence: str) -> R
         if view[TASK] == before:
             yield Move(f"somebody {name.replace('by hand', 'the task by hand')}", {TASK: after})
 
-    return Rule(f"somebody {name}", "somebody", moves, Kind.USER, own=True, budget=budget, sentence=sentence)
+    return Rule(f"somebody {name}", "somebody", at_rest(moves), Kind.USER, own=True, budget=budget, sentence=sentence)
 
 
 def _broken(view: Any) -> Iterator[Move]:
