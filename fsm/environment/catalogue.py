@@ -14,6 +14,7 @@ from fsm.environment.world.build import OPERATOR, OURS
 from fsm.environment.world.held import Copy, Held, Wish, backup_of
 from fsm.environment.world.outside import CACHED_BACKUP, DATA, LIVE_BACKUP, TASK, job_part
 from fsm.environment.world.slots import BACKUP, CLEAN, FAILED, STOP, UNSCHEDULABLE, HeldJob
+from fsm.environment.world.thread import HANDLER, WORKER
 from fsm.kernel import Property, Taken, always, eventually, leads_to, never, recoverable, steps
 from fsm.model import LogCommand, Mode
 from fsm.rules import current_command
@@ -65,6 +66,7 @@ def _of_live(predicate: Callable[[Held], bool]) -> Callable[[Any], bool]:
     return asked
 
 
+_CONTROLLER = {HANDLER, WORKER}
 _ENDS = {"Complete", "Failed", "Invalid"}
 _WORKING = {"Scheduled", "Prepare", "Running"}
 _COMMANDS = tuple(command.value for command in LogCommand)
@@ -141,7 +143,7 @@ def _is_no_attempt_too_many(before: Any, taken: Taken, after: Any) -> bool:
 
 def _leaves_the_wish_alone(before: Any, taken: Taken, after: Any) -> bool:
     was, is_ = _live(before), _live(after)
-    return taken.actor == "user" or was is None or is_ is None or was.wish == is_.wish
+    return taken.actor not in _CONTROLLER or was is None or is_ is None or was.wish == is_.wish
 
 
 def _does_not_panic(before: Any, taken: Taken, after: Any) -> bool:
@@ -257,7 +259,9 @@ def _has_orphan(view: Any) -> bool:
 
 def _resting_with_task(view: Any) -> bool:
     held = _live(view)
-    return held is not None and not held.deleting and held.phase == "RetryFailed" and _runs(view) and bool(held.commit_ts)
+    return (
+        held is not None and not held.deleting and held.phase == "RetryFailed" and _runs(view) and bool(held.commit_ts)
+    )
 
 
 def _runs(view: Any) -> bool:
@@ -276,7 +280,9 @@ def _can_still_edit(view: Any, times: int) -> bool:
 def _has_failed(command: str) -> Callable[[Any], bool]:
     def failed(view: Any) -> bool:
         held = _live(view)
-        return held is not None and not held.deleting and held.phase_of(command) == "Failed" and _can_still_edit(view, 2)
+        return (
+            held is not None and not held.deleting and held.phase_of(command) == "Failed" and _can_still_edit(view, 2)
+        )
 
     return failed
 
@@ -296,7 +302,12 @@ def _bug(name: str) -> Known:
 
 
 def _snapshot(
-    property_: Property, field_: str, budgets: Mapping[str, int], operator: Known = _HOLDS, ours: Known = _HOLDS, **wish: Any
+    property_: Property,
+    field_: str,
+    budgets: Mapping[str, int],
+    operator: Known = _HOLDS,
+    ours: Known = _HOLDS,
+    **wish: Any,
 ) -> Claim:
     chosen = Wish(**{"retries": 1, "timeout": "3m", **wish})
     return Claim(property_, SNAPSHOT, field_, budgets, {OPERATOR: operator, OURS: ours}, chosen)
@@ -328,6 +339,7 @@ SNAPSHOT_CLAIMS = (
         "L3",
         {"faults": 1, "node": 1},
         _bug("S2"),
+        _bug("S2"),
     ),
     _snapshot(
         leads_to(
@@ -350,6 +362,7 @@ SNAPSHOT_CLAIMS = (
         "L1",
         {"faults": 1, "api": 1, "kill": 2},
         _bug("S4"),
+        Known(VACUOUS),
     ),
     _snapshot(
         leads_to(
@@ -402,7 +415,9 @@ SNAPSHOT_CLAIMS = (
         _bug("A11"),
     ),
     _snapshot(
-        steps("complete-data-are-left-alone", "data that are complete are not backed up again", _is_no_attempt_too_many),
+        steps(
+            "complete-data-are-left-alone", "data that are complete are not backed up again", _is_no_attempt_too_many
+        ),
         "S5",
         {"faults": 1, "write": 1},
         _bug("U7"),
@@ -444,7 +459,7 @@ SNAPSHOT_CLAIMS = (
         {"faults": 1, "lag": 1, "kill": 1},
     ),
     _snapshot(
-        steps("spec-is-the-users", "only users change the spec", _leaves_the_wish_alone),
+        steps("spec-is-the-users", "the controller leaves the spec alone", _leaves_the_wish_alone),
         "S13",
         {"edit": 1},
         _bug("U12"),

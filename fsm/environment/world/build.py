@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from fsm.errors import UsageError
 from fsm.environment.simulation import Task
 from fsm.environment.world.cluster import HeldPod, cluster_rules
 from fsm.environment.world.faults import budgets_of
 from fsm.environment.world.held import Copy, Held, Wish, ticked
 from fsm.environment.world.operator import CRASHED, DELIVERED, SLOW, is_at_rest, operator_rules
+from fsm.environment.world.ours import our_rules, outdated_shell, shell_facts
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
     CLUSTER_CACHED,
@@ -36,15 +38,19 @@ from fsm.environment.world.words import (
     thread_facts,
     tracked_facts,
 )
-from fsm.kernel import Move, Part, Rule, World
+from fsm.kernel import Fairness, Move, Part, Rule, World
 from fsm.model import Mode
 
 OPERATOR, OURS = "operator-v1.6", "ours"
+WORLDS = ((OPERATOR, Mode.SNAPSHOT.value), (OPERATOR, Mode.LOG.value), (OURS, Mode.SNAPSHOT.value))
 TICKED = "ticked"
 
 
 def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1, wish: Wish = Wish()) -> World:
-    """The world of that name in that mode."""
+    """The world of that name in that mode; UsageError where there is none: ours runs snapshots only."""
+    if name not in {OPERATOR, OURS} or (name, mode) not in WORLDS:
+        there = ", ".join(f"{each} {mode}" for each, mode in WORLDS)
+        raise UsageError(f"there is no world {name} {mode}; there are {there}")
     slots = OF_MODE[mode]
     log = mode == Mode.LOG
     first = Held(mode=mode, wish=wish)
@@ -65,8 +71,14 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
     if log:
         parts[TRACKED] = Part(None, tracked_facts, own=True)
         parts[TASK] = Part(Task(), task_facts, own=True)
-    rules = (*operator_rules(mode), *cluster_rules(slots), *people_rules(mode), CLOCK)
-    return World(f"{name} {mode}", parts, rules, _maps(parts), budgets_of(mode, budgets), components=backups)
+    if name == OURS:
+        parts |= {
+            WORKER: Part(None, shell_facts, own=True),
+            QUEUE: Part(False, lambda _: {"key": "is not used"}, own=True),
+        }
+    deciding = our_rules() if name == OURS else operator_rules(mode)
+    rules = (*deciding, *cluster_rules(slots, jobs_lag=name == OPERATOR), *people_rules(mode), CLOCK)
+    return World(f"{name} {mode}", parts, rules, _maps(parts, name), budgets_of(mode, budgets), components=backups)
 
 
 def _tick(view: Any) -> Iterator[Move]:
@@ -76,10 +88,10 @@ def _tick(view: Any) -> Iterator[Move]:
         yield Move("a minute passes", {}, (TICKED,))
 
 
-CLOCK = Rule("clock ticks", "clock", _tick, sentence="A minute passes.")
+CLOCK = Rule("clock ticks", "clock", _tick, fairness=Fairness.STRONG, sentence="A minute passes.")
 
 
-def _maps(parts: Mapping[str, Part]) -> dict[str, dict[str, Callable[[Any], Any]]]:
+def _maps(parts: Mapping[str, Part], name: str) -> dict[str, dict[str, Callable[[Any], Any]]]:
     maps: dict[str, dict[str, Callable[[Any], Any]]] = {
         WRITTEN: {CACHED_BACKUP: outdated},
         DELIVERED: {HANDLER: replaced},
@@ -87,6 +99,8 @@ def _maps(parts: Mapping[str, Part]) -> dict[str, dict[str, Callable[[Any], Any]
         TICKED: {LIVE_BACKUP: _later, CACHED_BACKUP: _copy_later},
     }
     maps[CRASHED] |= {part: _nothing for part in parts if part.startswith(cached_job_part(""))}
+    if name == OURS:
+        maps[WRITTEN][WORKER] = outdated_shell
     if TRACKED in parts:
         maps[CRASHED][TRACKED] = _tracked_anew
         maps[TICKED][TRACKED] = aged

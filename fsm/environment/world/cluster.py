@@ -33,14 +33,22 @@ class HeldPod(Value, frozen=True):
 Moves = Callable[[Any], Iterator[Move]]
 
 
-def cluster_rules(slots: tuple[str, ...], cached: bool = True) -> tuple[Rule, ...]:
-    """The rules for these Jobs."""
+def cluster_rules(slots: tuple[str, ...], jobs_lag: bool = True) -> tuple[Rule, ...]:
+    """The rules for these Jobs; `jobs_lag`: an informer of Jobs may lag behind."""
     rules = [
         Rule("Backup is delivered", "informer", _deliver, own=True, sentence="The informer catches up."),
-        Rule("informer lags", "informer", _lag, Kind.FAULT, own=True, budget=("faults", "lag"),
-             sentence="The operator's informer is not told of the Backup's next versions until it catches up."),
+        Rule(
+            "informer lags",
+            "fate",
+            _lag,
+            Kind.FAULT,
+            own=True,
+            budget=("faults", "lag"),
+            sentence="The operator's informer is not told of the Backup's next versions until it catches up.",
+        ),
     ]
     for slot in slots:
+        rules.extend(_informer_rules(slot) if jobs_lag else ())
         rules.extend(_job_rules(slot))
         rules.extend(_pod_rules(slot))
     return tuple(rules)
@@ -63,8 +71,8 @@ def _lag(view: Any) -> Iterator[Move]:
 # ------------------------------------------------------------------ Jobs
 
 
-def _job_rules(slot: str) -> Iterator[Rule]:
-    name, job, cached, pod = NAMES[slot], job_part(slot), cached_job_part(slot), pod_part(slot)
+def _informer_rules(slot: str) -> Iterator[Rule]:
+    name, job, cached = NAMES[slot], job_part(slot), cached_job_part(slot)
 
     def deliver(view: Any) -> Iterator[Move]:
         if view[cached] is not None:
@@ -73,6 +81,23 @@ def _job_rules(slot: str) -> Iterator[Rule]:
     def lag(view: Any) -> Iterator[Move]:
         if view[cached] is None:
             yield Move(f"the informer begins to lag behind Job {name}", {cached: Lagging(view[job])})
+
+    yield Rule(
+        f"Job {slot} is delivered", f"informer of {slot}", deliver, own=True, sentence="The informer catches up."
+    )
+    yield Rule(
+        f"informer lags behind Job {slot}",
+        "fate",
+        lag,
+        Kind.FAULT,
+        own=True,
+        budget=("faults", "lag"),
+        sentence="The operator's informer is not told of the Job's changes until it catches up.",
+    )
+
+
+def _job_rules(slot: str) -> Iterator[Rule]:
+    name, job, pod = NAMES[slot], job_part(slot), pod_part(slot)
 
     def start(view: Any) -> Iterator[Move]:
         held: HeldJob | None = view[job]
@@ -101,12 +126,30 @@ def _job_rules(slot: str) -> Iterator[Rule]:
         if left is None or not left.lost:
             yield Move(f"Job {name} and its pod are gone", {job: None, pod: None})
 
-    yield Rule(f"Job {slot} is delivered", f"informer of {slot}", deliver, own=True, sentence="The informer catches up.")
-    yield Rule(f"informer lags behind Job {slot}", f"informer of {slot}", lag, Kind.FAULT, own=True, budget=("faults", "lag"),
-               sentence="The operator's informer is not told of the Job's changes until it catches up.")
-    yield Rule(f"Job {slot} starts", f"Job controller ({slot})", at_rest(start), own=True, sentence="Its pod is created and runs.")
-    yield Rule(f"Job {slot} ends", f"Job controller ({slot})", at_rest(conclude), own=True, sentence="Its pod has ended.")
-    yield Rule(f"Job {slot} goes", f"Job controller ({slot})", at_rest(collect), own=True, sentence="A deleted Job goes at last.")
+    yield Rule(
+        f"Job {slot} starts",
+        f"Job controller ({slot})",
+        at_rest(start),
+        own=True,
+        fairness=Fairness.STRONG,
+        sentence="Its pod is created and runs.",
+    )
+    yield Rule(
+        f"Job {slot} ends",
+        f"Job controller ({slot})",
+        at_rest(conclude),
+        own=True,
+        fairness=Fairness.STRONG,
+        sentence="Its pod has ended.",
+    )
+    yield Rule(
+        f"Job {slot} goes",
+        f"Job controller ({slot})",
+        at_rest(collect),
+        own=True,
+        fairness=Fairness.STRONG,
+        sentence="A deleted Job goes at last.",
+    )
 
 
 # ------------------------------------------------------------------ pods
@@ -157,20 +200,61 @@ def _pod_rules(slot: str) -> Iterator[Rule]:
             yield Move(f"somebody deletes Job {name}", {job: held._replace(deleting=True)})
 
     def faulty(rule: str, moves: Moves, budget: str, sentence: str, kind: Kind = Kind.FAULT) -> Rule:
-        return Rule(rule, "fate" if kind is Kind.FAULT else "user", moves, kind, own=True,
-                    budget=("faults", budget), sentence=sentence)
+        return Rule(
+            rule,
+            "fate" if kind is Kind.FAULT else "user",
+            moves,
+            kind,
+            own=True,
+            budget=("faults", budget),
+            sentence=sentence,
+        )
 
-    yield Rule(f"pod {slot} goes on", actor, at_rest(going_on(False)), own=True, sentence="Its program makes its next call.")
-    yield Rule(f"lost pod {slot} goes on", f"lost {actor}", at_rest(going_on(True)), fairness=Fairness.NONE, own=True,
-               sentence="A program on a lost node works on, unheard of.")
-    yield Rule(f"pod {slot} dies", "fate", at_rest(dies), Kind.FAULT, own=True, budget="kill",
-               sentence="Out of memory, evicted, SIGKILL: nothing is written.")
+    yield Rule(
+        f"pod {slot} goes on",
+        actor,
+        at_rest(going_on(False)),
+        own=True,
+        fairness=Fairness.STRONG,
+        sentence="Its program makes its next call.",
+    )
+    yield Rule(
+        f"lost pod {slot} goes on",
+        f"lost {actor}",
+        at_rest(going_on(True)),
+        fairness=Fairness.NONE,
+        own=True,
+        sentence="A program on a lost node works on, unheard of.",
+    )
+    yield Rule(
+        f"pod {slot} dies",
+        "fate",
+        at_rest(dies),
+        Kind.FAULT,
+        own=True,
+        budget="kill",
+        sentence="Out of memory, evicted, SIGKILL: nothing is written.",
+    )
     yield faulty(f"node of {slot} is lost", at_rest(lost), "node", "The Job counts as failed and can not be removed.")
     yield faulty(f"pod {slot} is unschedulable", at_rest(unschedulable), "pending", "The pod stays pending for ever.")
-    yield faulty(f"Job {slot} is deleted by hand", at_rest(deleted), "job_deletion", "A person or a TTL deletes the Job.")
-    yield faulty(f"program {slot} fails", at_rest(going_on(False, Fate.FAILS)), "program",
-                 "A step of the program fails, br gets a SIGTERM, or one write is refused; it can say so.")
-    yield faulty(f"program {slot} is not heard of", at_rest(going_on(False, Fate.UNHEARD)), "program",
-                 "A step of the program is done and reported as an error.")
-    yield faulty(f"write of {slot} is lost", at_rest(going_on(False, Fate.OUTAGE)), "write",
-                 "The API server is away as long as the program tries to write.")
+    yield faulty(
+        f"Job {slot} is deleted by hand", at_rest(deleted), "job_deletion", "A person or a TTL deletes the Job."
+    )
+    yield faulty(
+        f"program {slot} fails",
+        at_rest(going_on(False, Fate.FAILS)),
+        "program",
+        "A step of the program fails, br gets a SIGTERM, or one write is refused; it can say so.",
+    )
+    yield faulty(
+        f"program {slot} is not heard of",
+        at_rest(going_on(False, Fate.UNHEARD)),
+        "program",
+        "A step of the program is done and reported as an error.",
+    )
+    yield faulty(
+        f"write of {slot} is lost",
+        at_rest(going_on(False, Fate.OUTAGE)),
+        "write",
+        "The API server is away as long as the program tries to write.",
+    )

@@ -169,7 +169,9 @@ def _remembered(told: tuple[Told, ...], phase: str, mode: str) -> tuple[Told, ..
 
     Whether a Job was ever at work any of three conditions says. In log mode the subcommands are asked instead.
     """
-    others = [Told(each.type, each.status) for each in told if each.type != phase and each.type in _ASKED[mode == "log"]]
+    others = [
+        Told(each.type, each.status) for each in told if each.type != phase and each.type in _ASKED[mode == "log"]
+    ]
     working = any(each.type in _AT_WORK for each in others)
     kept = [each for each in others if each.type not in _AT_WORK] + [Told("Scheduled")] * working
     return tuple(sorted([*_only(told, phase), *kept]))

@@ -72,9 +72,7 @@ class Fate(StrEnum):
     NO_TASK = "TiKV does not answer"
 
 
-FAILURE = Refusal(
-    Refused.INTERNAL.value, "an error on the server has prevented the request from succeeding"
-)
+FAILURE = Refusal(Refused.INTERNAL.value, "an error on the server has prevented the request from succeeding")
 UNHEARD = Refusal(Refused.TIMEOUT.value, "context deadline exceeded")
 
 
@@ -332,5 +330,3 @@ def _absent(resource: str, name: str) -> Refusal:
 def _job_name(slot: str) -> str:
     names: Mapping[str, str] = {slot: name for name, slot in SLOTS.items()}
     return names[slot]
-
-

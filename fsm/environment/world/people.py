@@ -22,17 +22,31 @@ def people_rules(mode: str) -> tuple[Rule, ...]:
     """The user, and whoever handles the task past the operator."""
     common = (
         _rule("deletes", _delete, "delete", "The user deletes the Backup."),
-        Rule("cluster leaves the cache", "fate", _cluster_leaves, Kind.FAULT, budget=("faults", "cluster"),
-             sentence="The TidbCluster is not in the operator's cache."),
+        Rule(
+            "cluster leaves the cache",
+            "fate",
+            _cluster_leaves,
+            Kind.FAULT,
+            budget=("faults", "cluster"),
+            sentence="The TidbCluster is not in the operator's cache.",
+        ),
         Rule("cluster returns", "informer", _cluster_returns, sentence="It is there again."),
     )
     if mode != Mode.LOG:
         return (
             *common,
-            _rule("switches retries off", _policy("switches retries off", retries=0), "edit",
-                  "The user sets maxRetryTimes to 0."),
-            _rule("spoils the timeout", _policy("writes a retryTimeout that cannot be read", timeout="soon"), "edit",
-                  "The user writes a retryTimeout that is no duration; nobody validates it again."),
+            _rule(
+                "switches retries off",
+                _policy("switches retries off", retries=0),
+                "edit",
+                "The user sets maxRetryTimes to 0.",
+            ),
+            _rule(
+                "spoils the timeout",
+                _policy("writes a retryTimeout that cannot be read", timeout="soon"),
+                "edit",
+                "The user writes a retryTimeout that is no duration; nobody validates it again.",
+            ),
         )
     wishes = [
         _rule(f"wishes {command}", _wishing(command), "edit", f"The user asks for {command}.")
@@ -40,16 +54,29 @@ def people_rules(mode: str) -> tuple[Rule, ...]:
     ]
     truncations = [
         _rule("wishes a truncation", _truncating(LATER), ("edit", "truncate"), "The user asks for a truncation."),
-        _rule("wishes a covered truncation", _truncating(COVERED), ("edit", "truncate"),
-              "The user asks for a truncation to before the start."),
+        _rule(
+            "wishes a covered truncation",
+            _truncating(COVERED),
+            ("edit", "truncate"),
+            "The user asks for a truncation to before the start.",
+        ),
     ]
     task = (
         _task("pauses by hand", Task(True, None), Task(True, ""), "task", "Somebody pauses the task with br."),
         _task("resumes by hand", Task(True, ""), Task(True, None), "task", "Somebody resumes the task with br."),
-        _task("resumes after an error", Task(True, "error"), Task(True, None), "task", "Somebody mends it and resumes."),
+        _task(
+            "resumes after an error", Task(True, "error"), Task(True, None), "task", "Somebody mends it and resumes."
+        ),
         _task("stops by hand", Task(True, None), Task(), "task", "Somebody stops the task with br."),
-        Rule("task pauses with an error", "TiKV", at_rest(_broken), Kind.FAULT, own=True, budget=("faults", "task_error"),
-             sentence="TiKV pauses the task because of an error."),
+        Rule(
+            "task pauses with an error",
+            "TiKV",
+            at_rest(_broken),
+            Kind.FAULT,
+            own=True,
+            budget=("faults", "task_error"),
+            sentence="TiKV pauses the task because of an error.",
+        ),
     )
     return (*common, *wishes, *truncations, *task)
 

@@ -79,7 +79,9 @@ def thread_facts(thread: Thread | None) -> Mapping[str, str]:
     if thread is None:
         return {"does": "nothing"}
     outside = [name for name in thread.calls if name in _OUTSIDE]
-    return {"does": f"after {_OUTSIDE[outside[-1]]} ({len(outside)})" if outside else "about to act on what it was given"}
+    return {
+        "does": f"after {_OUTSIDE[outside[-1]]} ({len(outside)})" if outside else "about to act on what it was given"
+    }
 
 
 _OUTSIDE = {
@@ -140,7 +142,9 @@ def _new_conditions(before: Held, after: Held) -> list[str]:
 
 def _records_changed(before: Held, after: Held) -> list[str]:
     told = [f"the record of failure {len(after.records)}"] if len(after.records) > len(before.records) else []
-    begun = [n for n, (old, new) in enumerate(zip(before.records, after.records, strict=False), 1) if new.begun > old.begun]
+    begun = [
+        n for n, (old, new) in enumerate(zip(before.records, after.records, strict=False), 1) if new.begun > old.begun
+    ]
     return told + [f"that retry {number} has begun" for number in begun]
 
 
