@@ -32,7 +32,9 @@ from fsm.check.wording import (
     length_of,
     listed,
     name_of,
+    spent,
     subject_of,
+    told_options,
     verdict_of,
     words,
 )
@@ -119,10 +121,10 @@ def _about(story: Story) -> Iterator[tuple[str, str]]:
     yield "property", f"{story.property} ({story.form})"
     yield "world", story.world
     if story.options:
-        yield "options", listed(story.options.items())
+        yield "options", listed(told_options(story)) or "-"
     if story.components > 1:
         yield "components", str(story.components)
-    yield "budgets", listed(story.budgets.items())
+    yield "budgets", listed(spent(story)) or "none"
     yield "story", length_of(story)
     if story.id:
         yield "replay id", story.id

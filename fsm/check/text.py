@@ -21,7 +21,9 @@ from fsm.check.wording import (
     length_of,
     listed,
     name_of,
+    spent,
     told,
+    told_options,
     verdict_of,
 )
 
@@ -87,9 +89,9 @@ def _headline(story: Story, room: int) -> Iterator[Line]:
 def _about(story: Story) -> Iterator[tuple[str, str]]:
     yield "property", f"{story.property} ({story.form})"
     components = [("components", story.components)] if story.components > 1 else []
-    world = [*story.options.items(), *components]
+    world = [*told_options(story), *components]
     yield "world", f"{story.world}, {listed(world)}" if world else story.world
-    yield "budgets", listed(story.budgets.items())
+    yield "budgets", listed(spent(story)) or "none"
     yield "story", length_of(story)
     if story.id:
         yield "replay id", story.id

@@ -154,6 +154,16 @@ def because_of(story: Story) -> str:
     return "It is so after the last step."
 
 
+def told_options(story: Story) -> list[tuple[str, object]]:
+    """The options that a reader wants to see: not those that the world's name says, nor data for a program."""
+    return [(k, v) for k, v in story.options.items() if v not in story.world.split() and not v.startswith(("{", "["))]
+
+
+def spent(story: Story) -> list[tuple[str, int]]:
+    """The budgets that there were."""
+    return [(name, number) for name, number in story.budgets.items() if number]
+
+
 def endings_of(story: Story) -> tuple[Ending, ...]:
     """Who could move at the end and who cannot; with a loop, who moves in it. Only where this is why the end is bad."""
     if story.loop is None and story.form not in _OF_THE_END:
@@ -174,8 +184,11 @@ _HEADINGS = (_MOVES, _AT_TIMES, _CAN, _NEED_NOT, _CANNOT)
 
 
 def _endings(story: Story) -> Iterator[tuple[str, str]]:
+    """Who promised nothing and can do nothing is not worth a word."""
     moving = {lane_of(step) for i, step in enumerate(story.steps) if is_looped(story, i)}
     for each in story.end:
+        if not each.enabled and each.fairness == "none":
+            continue
         name = name_of(story, each)
         rules = ", ".join(map(words, each.rules))
         yield _heading(story, each, moving), f"{name} ({rules})" if rules else name

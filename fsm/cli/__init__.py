@@ -26,6 +26,7 @@ COMMANDS = {
     "stories": "List the recorded stories that come with the package.",
     "machines": "Show the declared machines: states, transitions, guards, effects.",
     "diagram": "Draw machines as SVG, PNG, DOT, Mermaid or a Markdown table.",
+    "check": "Explore every interleaving of operator, cluster and mishaps, and judge the property catalogue.",
     "conform": "Judge another implementation of the operator by its conformance vectors.",
     "completion": "Print the completion script of a shell.",
 }

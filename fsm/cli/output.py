@@ -33,6 +33,8 @@ STYLES: dict[str, dict[str, Any]] = {
     "uncertain": {"fg": "magenta", "bold": True},
     "failed": {"fg": "red", "bold": True},
     "stuck": {"fg": "white", "bg": "red", "bold": True},
+    "fault": {"fg": "red"},
+    "user": {"fg": "cyan"},
 }
 """The look of a span by name; a verdict has the style of its name."""
 

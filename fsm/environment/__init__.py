@@ -1,5 +1,6 @@
 """Who else moves around a Backup: simulated, as pure functions on values. No clock, no randomness, no network."""
 
+from fsm.environment.catalogue import CATALOGUE, Claim, Known
 from fsm.environment.divergences import DIVERGENCES, Divergence, Movement, divergence_of
 from fsm.environment.job_controller import (
     Actor,
@@ -19,21 +20,33 @@ from fsm.environment.job_controller import (
     performed,
     waited,
 )
+from fsm.environment.world import MISHAPS, OPERATOR, OURS, WORLDS, Charted, Mishap, Wish, charted, world_of
 
 __all__ = [
+    "CATALOGUE",
     "DIVERGENCES",
+    "MISHAPS",
+    "OPERATOR",
+    "OURS",
+    "WORLDS",
     "Actor",
     "AlreadyExists",
+    "Charted",
+    "Claim",
     "Cluster",
     "Conflict",
     "Divergence",
+    "Known",
+    "Mishap",
     "Move",
     "Movement",
     "NotFound",
     "Program",
     "Refusal",
     "Stage",
+    "Wish",
     "actor_of",
+    "charted",
     "cluster_of",
     "divergence_of",
     "moved",
@@ -41,4 +54,5 @@ __all__ = [
     "observed",
     "performed",
     "waited",
+    "world_of",
 ]

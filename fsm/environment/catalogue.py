@@ -7,7 +7,7 @@ that its counterexample is found in seconds and reads without noise. Whoever giv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fsm.environment.world.build import OPERATOR, OURS
@@ -36,16 +36,17 @@ class Claim:
     """A property with the mode that it is about. `field`: its id in the field's catalogue. `budgets` and `wish` are the
     world's. `known` by world; a world that is not named has nothing of the kind."""
 
-    property: Property
+    formula: Property
     mode: str
     field: str
     budgets: Mapping[str, int]
     known: Mapping[str, Known]
-    wish: Wish = field(default_factory=lambda: Wish(retries=1, timeout="3m"))
+    wish: Wish
 
     @property
     def id(self) -> str:
-        return self.property.id
+        """The property's."""
+        return self.formula.id
 
 
 # ------------------------------------------------------------------ what is asked of a state
@@ -427,7 +428,7 @@ SNAPSHOT_CLAIMS = (
         always(
             "retries-are-bounded",
             "no more retries begin than the policy allows",
-            lambda view: _live(view) is None or _begun(_live(view)) <= max(_live(view).wish.retries, 0),
+            lambda view: not _of_live(lambda held: _begun(held) > max(held.wish.retries, 0))(view),
         ),
         "S6",
         {"kill": 2},

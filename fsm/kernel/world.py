@@ -140,7 +140,7 @@ class World:
     def __post_init__(self) -> None:
         for problem in _problems(self):
             raise DeclarationError(f"world {self.name}: {problem}")
-        left = {budget_part(name): Part(amount, title=f"{name} left") for name, amount in self.budgets.items()}
+        left = {budget_part(name): Part(amount, _untold) for name, amount in self.budgets.items()}
         object.__setattr__(self, "parts", {**self.parts, **left})
         object.__setattr__(self, "rules", tuple(map(_budgeted, self.rules)))
 
@@ -162,6 +162,11 @@ class World:
         """A slot in words; with one component its number is not worth saying."""
         name, index = slot
         return name if index is None or self.components == 1 else f"{name}[{index}]"
+
+
+def _untold(_: Any) -> Mapping[str, str]:
+    """What is left of a budget is nothing that anybody in the world could see."""
+    return {}
 
 
 def budget_part(name: str) -> str:

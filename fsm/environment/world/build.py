@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fsm.errors import UsageError
 from fsm.environment.simulation import Task
 from fsm.environment.world.cluster import HeldPod, cluster_rules
 from fsm.environment.world.faults import budgets_of
@@ -38,15 +37,17 @@ from fsm.environment.world.words import (
     thread_facts,
     tracked_facts,
 )
+from fsm.errors import UsageError
 from fsm.kernel import Fairness, Move, Part, Rule, World
 from fsm.model import Mode
 
 OPERATOR, OURS = "operator-v1.6", "ours"
 WORLDS = ((OPERATOR, Mode.SNAPSHOT.value), (OPERATOR, Mode.LOG.value), (OURS, Mode.SNAPSHOT.value))
 TICKED = "ticked"
+NO_WISH = Wish()
 
 
-def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1, wish: Wish = Wish()) -> World:
+def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1, wish: Wish = NO_WISH) -> World:
     """The world of that name in that mode; UsageError where there is none: ours runs snapshots only."""
     if name not in {OPERATOR, OURS} or (name, mode) not in WORLDS:
         there = ", ".join(f"{each} {mode}" for each, mode in WORLDS)

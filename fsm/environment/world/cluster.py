@@ -18,7 +18,7 @@ from fsm.environment.world.outside import (
 from fsm.environment.world.slots import ACTIVE, COMPLETE, CREATED, FAILED, NAMES, UNSCHEDULABLE, HeldJob, Lagging
 from fsm.environment.world.stepping import ran
 from fsm.environment.world.thread import POD, Thread
-from fsm.kernel import Fairness, Kind, Move, Rule, Value
+from fsm.kernel import Fairness, Key, Kind, Move, Rule, Value
 from fsm.reference import Result
 
 
@@ -186,7 +186,7 @@ def _pod_rules(slot: str) -> Iterator[Rule]:
             return
         running: HeldJob | None = view[job]
         if running is not None and running.stage == ACTIVE:
-            writes = {pod: held._replace(lost=True), job: running._replace(stage=FAILED)}
+            writes: dict[Key, Any] = {pod: held._replace(lost=True), job: running._replace(stage=FAILED)}
             yield Move(f"the node of Job {name} is lost: the Job is failed, its pod stays terminating", writes)
 
     def unschedulable(view: Any) -> Iterator[Move]:

@@ -1,4 +1,4 @@
-"""The rest of the world as a thread meets it: the API server, TiKV, the storage. One call in, its effects and answer out.
+"""The rest of the world as a thread meets it: API server, TiKV, storage. A call comes in, effects and answer go out.
 
 What is asked of the thread's own memory is answered here too; its effects stay in `Look` until the step is over.
 """
@@ -111,6 +111,10 @@ class Look:
 
     def own(self, call: Call) -> Any:
         """The answer to a call that does not leave the process, as it is held."""
+        if isinstance(call, QueueCall):
+            return self._queued(call)
+        if isinstance(call, EditCached | WriteTracked):
+            return self._written_to_memory(call)
         match call:
             case Now():
                 return Clock()
@@ -118,32 +122,18 @@ class Look:
                 known: Held | None = self.read(LIVE_BACKUP) if self.in_pod else self.cached_backup()
                 pointed = isinstance(call, CachedPointer)
                 return None if known is None else Read(known, pointed, pointed and not self.in_pod)
-            case EditCached(_, address, backup):
-                if address and not self.in_pod:
-                    copy: Copy | None = self.read(CACHED_BACKUP)
-                    self.writes[CACHED_BACKUP] = Copy(held_of(backup), copy is not None and copy.lags)
-                return None
             case CachedJob((_, name)):
                 return InSlot(SLOTS[name], self.cached_job(SLOTS[name]))
             case CachedCluster():
                 return CLUSTER if self.read(CLUSTER_CACHED) else None
-            case CachedSecret():
-                return None
             case ReadTracked():
                 return self.read(TRACKED)
-            case WriteTracked(_, entry):
-                self.writes[TRACKED] = held_tracked(entry)
-                return None
             case GetCluster():
                 return CLUSTER
-            case OpenEtcd():
+            case OpenEtcd() | CachedSecret():
                 return None
             case QueryTask():
                 return self._query()
-            case QueueCall():
-                if isinstance(call, Add | AddRateLimited):
-                    self._enqueue(call)
-                return None
         raise TypeError(f"nobody answers {call}")
 
     def cached_backup(self) -> Held | None:
@@ -158,10 +148,18 @@ class Look:
         job: HeldJob | None = self.read(job_part(slot)) if lagging is None else lagging.job
         return job
 
-    def _enqueue(self, call: QueueCall) -> None:
-        if not self.read(QUEUE):
+    def _queued(self, call: QueueCall) -> None:
+        """One that waits already does not wait twice; delays are not held, and Forget concerns nothing else."""
+        if isinstance(call, Add | AddRateLimited) and not self.read(QUEUE):
             self.writes[QUEUE] = True
             self.told.append("enqueues" if isinstance(call, Add) else "enqueues again, later")
+
+    def _written_to_memory(self, call: EditCached | WriteTracked) -> None:
+        if isinstance(call, WriteTracked):
+            self.writes[TRACKED] = held_tracked(call.entry)
+        elif call.address and not self.in_pod:
+            copy: Copy | None = self.read(CACHED_BACKUP)
+            self.writes[CACHED_BACKUP] = Copy(held_of(call.backup), copy is not None and copy.lags)
 
     def _query(self) -> Etcd:
         if self.fate is Fate.NO_TASK:

@@ -1,5 +1,4 @@
-"""The Jobs of one Backup as the checked world holds them. Each has a name of its own, and so a slot: there is never more
-than one Job of a name. Values."""
+"""The Jobs of one Backup as the checked world holds them: each has a name of its own, and so a slot. Values."""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ def backup_facts(held: Held | None) -> Mapping[str, str]:
     reasons = [each for each in held.conditions if each.type == held.phase and each.reason]
     if reasons:
         facts["reason"] = f"{reasons[0].reason}: {reasons[0].message}" if reasons[0].message else reasons[0].reason
+    if held.records and not {"Complete", "Failed", "Invalid"} & {each.type for each in held.conditions}:
+        facts["first failure"] = f"{held.records[0].detected} min ago"
     for number, record in enumerate(held.records, 1):
         facts[f"retry {number}"] = record_in_words(record)
     for sub in held.subs:
