@@ -19,7 +19,7 @@ from fsm.cli import FINDINGS, FINE
 from fsm.cli.conform import Duration
 from fsm.cli.options import output_option
 from fsm.cli.output import JsonObject, Output, Span, indented
-from fsm.environment import CATALOGUE, MISHAPS, WORLDS, Claim, Wish, charted, world_of
+from fsm.environment import CATALOGUE, MISHAPS, UNASKED, WORLDS, Claim, Wish, charted, world_of
 from fsm.errors import InputError, Place, UsageError
 from fsm.kernel import World, plain, typed
 
@@ -518,6 +518,9 @@ def _list(asked: Asked) -> int:
     out.line()
     for mishap in MISHAPS:
         out.line(Span(f"{mishap.name:<30}", "name"), f"{'budget':<25}{mishap.sentence}")
+    out.line()
+    for name, reason in UNASKED.items():
+        out.line(Span(f"{name:<30}", "name"), f"{'not asked':<25}{reason}")
     return FINE
 
 

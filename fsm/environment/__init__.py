@@ -1,6 +1,6 @@
 """Who else moves around a Backup: simulated, as pure functions on values. No clock, no randomness, no network."""
 
-from fsm.environment.catalogue import CATALOGUE, Claim, Known
+from fsm.environment.catalogue import CATALOGUE, UNASKED, Claim, Known
 from fsm.environment.divergences import DIVERGENCES, Divergence, Movement, divergence_of
 from fsm.environment.job_controller import (
     Actor,
@@ -28,6 +28,7 @@ __all__ = [
     "MISHAPS",
     "OPERATOR",
     "OURS",
+    "UNASKED",
     "WORLDS",
     "Actor",
     "AlreadyExists",

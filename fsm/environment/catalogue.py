@@ -25,7 +25,8 @@ HOLDS, VIOLATED, VACUOUS = "holds", "violated", "vacuous"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known about a claim in a world: its verdict, and the name of the bug where it is violated."""
+    """What is known about a claim in a world: its verdict, and where it is violated the name of the bug: in section 10 of
+    operator-semantics (S1 ...), in the field's list (U7, A4 ...), or the section that says it (6.2)."""
 
     verdict: str
     bug: str = ""
@@ -177,6 +178,12 @@ def _is_settled_now(view: Any) -> bool:
     return _is_settled(_live(view))
 
 
+def _heeds_no_late_word(before: Any, taken: Taken, after: Any) -> bool:
+    """What a pod on a lost node writes belongs to an attempt that counts as failed."""
+    was, is_ = _live(before), _live(after)
+    return not taken.actor.startswith("lost pod") or was is None or is_ is None or was.phase == is_.phase
+
+
 # ------------------------------------------------------------------ log backups
 
 
@@ -211,6 +218,29 @@ def _cleans_after_the_stop(before: Any, taken: Taken, after: Any) -> bool:
 def _starts_cleaning_after_the_stop(before: Any, taken: Taken, after: Any) -> bool:
     created = _job(before, CLEAN) is None and _job(after, CLEAN) is not None
     return not created or not before[TASK].exists
+
+
+def _started(before: Any, after: Any) -> list[str]:
+    """The subcommands whose Jobs the step creates."""
+    return [slot for slot in _COMMANDS if _job(before, slot) is None and _job(after, slot) is not None]
+
+
+def _starts_what_is_wished(before: Any, taken: Taken, after: Any) -> bool:
+    held = _live(before)
+    return held is None or all(command == _command(held) for command in _started(before, after))
+
+
+def _starts_what_can_be_done(before: Any, taken: Taken, after: Any) -> bool:
+    """A start where there is no task, a pause of what runs, a resume of what is paused, a stop of what is there."""
+    task = before[TASK]
+    possible = {
+        "log-start": not task.exists,
+        "log-pause": task.exists and task.paused_by is None,
+        "log-resume": task.exists and task.paused_by is not None,
+        "log-stop": task.exists,
+        "log-truncate": True,
+    }
+    return all(possible[command] for command in _started(before, after))
 
 
 def _truncations_grow(before: Any, taken: Taken, after: Any) -> bool:
@@ -409,6 +439,19 @@ SNAPSHOT_CLAIMS = (
         {"kill": 2},
     ),
     _snapshot(
+        eventually("it-ends-after-a-crash", "a backup ends although the operator crashes once", _is_settled_now),
+        "L8",
+        {"faults": 1, "crash": 1, "kill": 2},
+        _bug("S3"),
+    ),
+    _snapshot(
+        steps("no-late-word", "what a pod on a lost node writes does not move the backup", _heeds_no_late_word),
+        "S10",
+        {"faults": 1, "node": 1, "kill": 1},
+        _bug("S21"),
+        _bug("S21"),
+    ),
+    _snapshot(
         steps("end-is-final", "an end that is written stays", _keeps_its_end, lambda taken: True),
         "S4",
         {"faults": 1, "node": 1, "kill": 1},
@@ -587,6 +630,18 @@ LOG_CLAIMS = (
         _bug("S12"),
     ),
     _log(
+        steps("wish-is-obeyed", "a Job is only made for the subcommand that is wished now", _starts_what_is_wished),
+        "S28",
+        {"faults": 1, "slow": 1, "edit": 2},
+        _bug("4.6"),
+    ),
+    _log(
+        steps("command-fits-the-task", "a Job is only made for what the task can do", _starts_what_can_be_done),
+        "S16",
+        {"edit": 2},
+        _bug("6.2"),
+    ),
+    _log(
         steps("truncations-grow", "what was truncated is never taken back", _truncations_grow),
         "S22",
         {"edit": 2, "truncate": 2},
@@ -594,3 +649,34 @@ LOG_CLAIMS = (
 )
 
 CATALOGUE = (*SNAPSHOT_CLAIMS, *LOG_CLAIMS)
+
+UNASKED: Mapping[str, str] = {
+    "S1": "cannot be broken here: all attempts have one Job name, and the API server holds one Job of a name",
+    "S3": "cannot be broken here: a Job is refused while another one of its name is there",
+    "S7": "would need a count of Jobs; its consequences are asked as L1 and S9",
+    "S14": "the operator has no list of reasons that are not retried",
+    "S20": "what the task leaves behind in PD is not held: no pause keys, no safepoints",
+    "S21": "the checkpoint is not held",
+    "S23": "cannot be broken here: every write names the version that it changes",
+    "S24": "schedules are not part of the world",
+    "S25": "schedules are not part of the world",
+    "S27": "who paused the task is not held, so a pause by hand cannot be told from one that was wished",
+    "L4": "asked as L1: a subcommand whose Job is dead",
+    "L6": "schedules are not part of the world",
+    "L7": "events are not held at all: a handler may look at any time, so none can be missed for ever",
+    "L10": "asked in parts: L2, L11 and L13",
+    "L12": "the checkpoint is not held",
+    "T1": "arithmetic, which tests/rules holds; in the world a wait is a number of minutes",
+    "T2": "the arithmetic is in tests/rules; that minutes of work count is S18 of the operator's behaviour",
+    "T3": "a handler looks at any time, so how late it is has no bound here",
+    "T5": "safepoints are not held",
+    "T6": "the operator's counter is never reset",
+    "T7": "the clock of the world only goes forward",
+    "T8": "locks in the storage are not held",
+    "R1": "asked by the test of the divergences between reference and charts",
+    "R2": "the operator's next version is not modelled",
+    "R3": "asked by the tests of the adapter",
+    "R4": "asked by the tests of diagrams and documentation",
+    "R5": "what `backup-fsm replay` does",
+}
+"""What the field's catalogue claims and nothing here asks, with the reason."""
