@@ -19,7 +19,7 @@ from fsm.cli import FINDINGS, FINE
 from fsm.cli.conform import Duration
 from fsm.cli.options import output_option
 from fsm.cli.output import JsonObject, Output, Span, indented
-from fsm.environment import CATALOGUE, MISHAPS, UNASKED, WORLDS, Claim, Wish, charted, world_of
+from fsm.environment import CATALOGUE, MISHAPS, UNASKED, WORLDS, Claim, Watch, Wish, world_of
 from fsm.errors import InputError, Place, UsageError
 from fsm.kernel import World, plain, typed
 
@@ -550,13 +550,14 @@ def _replay(file: Path) -> int:
     out = Output()
     out.line(Span(f"{story.property}: {story.sentence}", "title"))
     out.line()
+    watch = Watch()
     for number, state in enumerate(states):
         parts = {name: value for (name, index), value in zip(world.slots, state, strict=True) if index in {None, 0}}
-        chart = charted(parts)
+        chart = watch.seen(parts)
         what = "at first" if number == 0 else f"{story.steps[number - 1].actor}: {story.steps[number - 1].what}"
         leaves = ", ".join(chart.configuration) or "-"
         out.line(f"{number:>3}  ", Span(f"{leaves:<28}", "name"), Span(f"{chart.verdict:<13}", chart.verdict), what)
-    end = charted(parts, later=_LATER)
+    end = watch.seen(parts, later=_LATER)
     out.line()
     out.line("an hour later: ", Span(end.verdict, end.verdict), f", {end.because}")
     if end.escape:

@@ -19,7 +19,7 @@ from fsm.adapter.traps import TRAPS, Trap
 from fsm.cli import COMMANDS, cli
 from fsm.diagram import markdown_of
 from fsm.diagram.generate import write_or_check
-from fsm.environment import DIVERGENCES, Divergence
+from fsm.environment import CATALOGUE, DIVERGENCES, MISHAPS, UNASKED, WORLDS, Claim, Divergence, Mishap
 from fsm.errors import InputError, Place
 from fsm.kernel import Machine
 from fsm.machines import MACHINES
@@ -35,7 +35,7 @@ _RULE = re.compile(r"operator-semantics ((S?)([\d.]+).*)")
 def blocks() -> dict[str, Callable[[], str]]:
     """Every block by its name; its text is made when it is asked for."""
     found: dict[str, Callable[[], str]] = {"help": help_of, "machines": machines, "traps": traps}
-    found["divergences"] = divergences
+    found |= {"divergences": divergences, "claims": claims, "mishaps": mishaps, "unasked": unasked}
     found |= {f"help {name}": partial(help_of, name) for name in COMMANDS}
     found |= {f"picture {machine.name}": partial(picture, machine) for machine in MACHINES.values()}
     found |= {f"tables {machine.name}": partial(tables, machine) for machine in MACHINES.values()}
@@ -106,6 +106,37 @@ def divergences() -> str:
 def _divergence_row(row: Divergence) -> str:
     where = ", ".join(f"[`{machine.name}`](machines/{machine.name}.md)" for machine in row.machines)
     return f"| `{row.name}` | {where} | {row.sentence} | {rule_link(row.section)} |"
+
+
+def claims() -> str:
+    """The property catalogue, with what is known about each world."""
+    worlds = tuple(dict.fromkeys(name for name, _ in WORLDS))
+    head = f"| Claim | Of | Says | {' | '.join(worlds)} | Budgets |\n|---|---|---|{'---|' * len(worlds)}---|"
+    return "\n".join((head, *(_claim_row(claim, worlds) for claim in CATALOGUE)))
+
+
+def _claim_row(claim: Claim, worlds: Sequence[str]) -> str:
+    known = (claim.known.get(world) for world in worlds)
+    verdicts = ["" if each is None else f"{each.verdict} {each.bug}".strip() for each in known]
+    budgets = ", ".join(f"{name} {number}" for name, number in claim.budgets.items())
+    says = f"{claim.formula.sentence} ({claim.field})"
+    return f"| `{claim.id}` | {claim.mode} | {says} | {' | '.join(verdicts)} | {budgets} |"
+
+
+def mishaps() -> str:
+    """What may go wrong, by budget."""
+    head = "| Budget | What it bounds | Of |\n|---|---|---|"
+    return "\n".join((head, *(f"| `{each.name}` | {each.sentence} | {_modes(each)} |" for each in MISHAPS)))
+
+
+def _modes(mishap: Mishap) -> str:
+    return ", ".join(sorted(mishap.modes, reverse=True))
+
+
+def unasked() -> str:
+    """What the field's catalogue claims and ours does not."""
+    head = "| Field | Why nothing here asks it |\n|---|---|"
+    return "\n".join((head, *(f"| {name} | {reason} |" for name, reason in UNASKED.items())))
 
 
 def rule_link(section: str) -> str:

@@ -20,7 +20,7 @@ from fsm.environment.job_controller import (
     performed,
     waited,
 )
-from fsm.environment.world import MISHAPS, OPERATOR, OURS, WORLDS, Charted, Mishap, Wish, charted, world_of
+from fsm.environment.world import MISHAPS, OPERATOR, OURS, WORLDS, Charted, Mishap, Watch, Wish, world_of
 
 __all__ = [
     "CATALOGUE",
@@ -45,9 +45,9 @@ __all__ = [
     "Program",
     "Refusal",
     "Stage",
+    "Watch",
     "Wish",
     "actor_of",
-    "charted",
     "cluster_of",
     "divergence_of",
     "moved",
