@@ -26,7 +26,7 @@ class Start(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """`words`: by event and field (subject, uid, reason, message), the texts worth trying. `starts`: other beginnings."""
+    """`words`: texts worth trying, by event and field (subject, uid, reason, message). `starts`: other beginnings."""
 
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = _NONE
     starts: tuple[Start, ...] = ()

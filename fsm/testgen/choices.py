@@ -17,6 +17,9 @@ from fsm.kernel import Event, Machine, MachineState, plain
 FARTHEST = 1 << 31
 """Seconds: how far ahead a guard's change of mind is looked for."""
 
+MOST_REMEMBERED = 100_000
+"""Places whose choices are kept, at most."""
+
 _TEXTS = ("subject", "uid", "reason", "message")
 _State = tuple[tuple[str, ...], Any]
 
@@ -54,6 +57,7 @@ class Choices:
         self._numbers = {id(transition): number for number, transition in enumerate(machine.transitions)}
         self._words = machine.samples.words
         self._timeless: dict[_State, tuple[Choice, ...]] = {}
+        self._timed: dict[tuple[_State, int], tuple[Choice, ...]] = {}
 
     def at(self, state: MachineState, now: int) -> tuple[Choice, ...]:
         """What can be sent next to a machine in `state`, the last event of which happened at `now`.
@@ -63,6 +67,9 @@ class Choices:
         known = self._timeless.get(state)
         if known is not None:
             return tuple([each._replace(event=each.event._replace(at=now + 1)) for each in known])
+        known = self._timed.get((state, now))
+        if known is not None:
+            return known
         found: dict[str, Choice] = {}
         timed = False
         for name in self.machine.enabled(state.configuration):
@@ -70,9 +77,18 @@ class Choices:
             for label, event in look.events(now):
                 found.setdefault(label, self._choice(label, state, event))
             timed = timed or look.timed
-        if not timed:
-            self._timeless[state] = tuple(found.values())
+        self._remember(state, now if timed else None, tuple(found.values()))
         return tuple(found.values())
+
+    def _remember(self, state: MachineState, now: int | None, found: tuple[Choice, ...]) -> None:
+        """Random tests and explorations come by the same places again and again."""
+        if len(self._timeless) + len(self._timed) >= MOST_REMEMBERED:
+            self._timeless.clear()
+            self._timed.clear()
+        if now is None:
+            self._timeless[state] = found
+        else:
+            self._timed[state, now] = found
 
     def find(self, state: MachineState, now: int, label: str) -> Choice | None:
         """The choice with this label, None where the place does not have it."""
