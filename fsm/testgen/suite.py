@@ -71,8 +71,8 @@ def _tour(graph: Graph, cover: Cover, items: Sequence[Any], most: int) -> Tour:
     into: dict[int, list[int]] = {}
     for number, edge in enumerate(graph.edges):
         into.setdefault(edge.target, []).append(number)
-    # A beginning is a state too: a test has to begin there, which takes a step.
-    groups = [graph.out[state] if state in graph.initial else tuple(into.get(state, ())) for state in items]
+    # In a beginning a test is from its first step on.
+    groups = [(*(graph.out[state] if state in graph.initial else ()), *into.get(state, ())) for state in items]
     return tour(graph, groups, most)
 
 

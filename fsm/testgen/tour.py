@@ -198,6 +198,7 @@ class _Program:
         begin = list(dict.fromkeys(graph.initial))
         self.sources = [edge.source for edge in graph.edges] + back + [self.root] * len(begin)
         self.targets = [edge.target for edge in graph.edges] + [self.root] * len(back) + begin
+        self.begins = tuple(range(len(graph.edges) + len(back), len(self.sources)))
         self.costs = [1.0] * (len(graph.edges) + len(back)) + [0.0] * len(begin)
         self.unreached = [n for n, edge in enumerate(graph.edges) if depth[edge.source] is None]
 
@@ -221,7 +222,7 @@ class _Program:
             b_eq=np.zeros(self.root + 1),
             bounds=np.c_[least, most],
             method="highs-ds",
-            **_at_least_one_of([group for group in groups if len(group) > 1], number),
+            **_at_least_one_of([self.begins, *(group for group in groups if len(group) > 1)], number),
         )
         if done.status != 0:
             raise RuntimeError(f"the linear program has no answer: {done.message}")
@@ -267,8 +268,6 @@ def _at_least_one_of(groups: Sequence[Group], number: int) -> dict[str, Any]:
     import numpy as np
     from scipy.sparse import coo_matrix
 
-    if not groups:
-        return {}
     rows = [row for row, group in enumerate(groups) for _ in group]
     columns = [edge for group in groups for edge in group]
     matrix = coo_matrix((-np.ones(len(rows)), (rows, columns)), shape=(len(groups), number))
