@@ -44,7 +44,7 @@ def facts_of(state: MachineState) -> Any:
 
 
 class DecidedBackup:
-    """A snapshot backup, its Jobs, and our decision, which looks whenever the machine is told of time or of a failure."""
+    """A snapshot backup, its Jobs, and our decision, asked whenever the machine hears of time or of a failure."""
 
     def reset(self) -> None:
         self.backup = Backup.from_json(
@@ -156,5 +156,3 @@ def killed_pod(reason: str) -> Pod:
     ended = {"name": "backup", "state": {"terminated": {"exitCode": 1, "reason": reason}}}
     metadata = {"namespace": "ns", "name": "p", "uid": "p-1", "ownerReferences": [owner]}
     return Pod.from_json({"metadata": metadata, "status": {"phase": "Failed", "containerStatuses": [ended]}})
-
-

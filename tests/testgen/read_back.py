@@ -1,4 +1,4 @@
-"""A controller that keeps its state in Kubernetes objects and nowhere else: written by the adapter, read by it again."""
+"""A controller that keeps its state in Kubernetes objects only: written by the adapter, and read by it again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ReadBack:
         return facts_of(self.read())
 
     def possible(self, event: Event) -> bool:
-        """Whether operator, cluster and user can let it happen, and the Backup can say it: it has one wish at a time."""
+        """Whether operator, cluster and user can let it happen, and the Backup, which has one wish, can say it."""
         if event.name not in self.world.candidates(self.at):
             return False
         if event.name == "wish_changed" and self._wished(event.subject) is None:
