@@ -27,7 +27,7 @@ WRITES = {
     "clean_refused": Phase.CLEAN_FAILED,
 }
 LOOKS = ("failure_recorded", "tick", "retry_due")
-"""Events after which the decision is asked. `retry_due` is that the operator wrote RetryFailed before it was relieved."""
+"""Events after which the decision is asked. `retry_due`: the operator wrote RetryFailed before it was relieved."""
 
 
 def job_facts_of(state: MachineState) -> Any:
