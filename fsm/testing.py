@@ -191,46 +191,47 @@ def model_test(
     class ModelTest(stateful.RuleBasedStateMachine):  # type: ignore[misc, name-defined]  # imported when it is used
         def __init__(self) -> None:
             super().__init__()
-            self.run = _Run(machine, controller(), seen)
-            self.offered: dict[str, list[Choice]] = {}
+            self._run = _Run(machine, controller(), seen)
+            self._offered: dict[str, list[Choice]] = {}
 
         @stateful.rule(way=ways)  # type: ignore[untyped-decorator]  # imported when it is used
         def go(self, way: _Way) -> None:
-            self.run.begin()
-            self.look()
+            self._run.begin()
+            self._look()
             for label in way:
-                offered = (choice for named in self.offered.values() for choice in named if choice.label == label)
+                offered = (choice for named in self._offered.values() for choice in named if choice.label == label)
                 if (choice := next(offered, None)) is None:
                     return
-                self.send(choice)
+                self._send(choice)
 
-        def send(self, choice: Choice) -> None:
-            self.run.send(choice.event)
-            self.look()
+        def _send(self, choice: Choice) -> None:
+            self._run.send(choice.event)
+            self._look()
 
-        def look(self) -> None:
+        def _look(self) -> None:
             """What can be sent now, by name."""
-            self.offered = {}
-            for choice in found.choices.at(self.run.state, self.run.now):
+            self._offered = {}
+            for choice in found.choices.at(self._run.state, self._run.now):
                 if (refusals or not choice.refused) and possible(choice.event):
-                    self.offered.setdefault(choice.event.name, []).append(choice)
+                    self._offered.setdefault(choice.event.name, []).append(choice)
 
     for name in machine.events:
-        setattr(ModelTest, name, _rule(strategies, stateful, name))
+        free = f"event_{name}" if hasattr(ModelTest, name) else name
+        setattr(ModelTest, free, _rule(strategies, stateful, name, free))
     ModelTest.__name__ = ModelTest.__qualname__ = f"{''.join(map(str.capitalize, machine.name.split('_')))}Test"
     ModelTest.TestCase.__name__ = ModelTest.TestCase.__qualname__ = ModelTest.__name__
     return ModelTest
 
 
-def _rule(strategies: Any, stateful: Any, name: str) -> Any:
-    """The rule of one event."""
+def _rule(strategies: Any, stateful: Any, name: str, called: str) -> Any:
+    """The rule of one event. A failing story calls it by this name."""
 
     def happen(self: Any, event: Choice) -> None:
-        self.send(event)
+        self._send(event)
 
-    happen.__name__ = happen.__qualname__ = name
-    drawn = strategies.runner().flatmap(lambda test: strategies.sampled_from(test.offered[name]))
-    return stateful.precondition(lambda test: name in test.offered)(stateful.rule(event=drawn)(happen))
+    happen.__name__ = happen.__qualname__ = called
+    drawn = strategies.runner().flatmap(lambda test: strategies.sampled_from(test._offered[name]))
+    return stateful.precondition(lambda test: name in test._offered)(stateful.rule(event=drawn)(happen))
 
 
 def _hypothesis() -> tuple[Any, Any]:

@@ -76,14 +76,15 @@ def command(names: tuple[str, ...], cover: str, form: str, out: str | None, plac
     machines = [MACHINES[name] for name in dict.fromkeys(names or MACHINES)]
     if form == "pytest" and len(machines) > 1:
         raise UsageError(f"a pytest file is of one machine, not of {len(machines)}; name one")
-    output = None if out is not None else Output(data=True)
     texts = (_text(suite, form) for suite in _suites(machines, Cover(cover), places))
-    if out is not None:
-        Path(out).write_text("".join(texts), "utf-8")
-        say(f"wrote {out}")
-    elif output is not None:
+    if out is None:
+        output = Output(data=True)
         for text in texts:
             output.raw(text)
+    else:
+        with Path(out).open("w", encoding="utf-8") as stream:
+            stream.writelines(texts)
+        say(f"wrote {out}")
 
 
 # ------------------------------------------------------------------ making
@@ -146,7 +147,7 @@ def _about(suite: MachineSuite) -> Iterator[str]:
     )
     if found.left:
         seen = found.graph.size
-        yield f"{seen - found.left:,} of {seen:,} places were looked at, and there may be more; see --places"
+        yield f"{seen - found.left:,} of {seen:,} places were looked at from within, so there may be more; see --places"
     if suite.missed:
         yield f"{suite.missed:,} exist only for the state that represents a place; no test gets to them"
     for number in found.never:

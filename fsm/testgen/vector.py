@@ -159,7 +159,8 @@ def world_story_from(line: bytes | str, place: Place | None = None) -> WorldStor
         read = _decoded(line, _WorldLine)
         _expect_as_many(read.when, read.then)
     except InputError as error:
-        raise InputError(error.problem, expected=error.expected, place=place) from None
+        where = replace(place or Place(), path=error.place.path)
+        raise InputError(error.problem, expected=error.expected, place=where) from None
     return WorldStory(read.id, read.given, tuple(zip(read.when, read.then, strict=True)))
 
 
