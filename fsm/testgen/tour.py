@@ -1,17 +1,19 @@
 """Ways through a graph that cover what is wanted, at least cost: each step costs one, and so does each new beginning.
 
 The directed Chinese postman with resets: a circulation of least cost in which every wanted edge flows. It is a linear
-program, and its corners are whole numbers where single edges or all edges into a state are wanted. Where one of several
-edges is enough (a class of transitions), the program is only a lower bound: the edge of each class that has most of the
-flow is then taken as wanted. Euler's circuit of the flow, cut at the beginnings, are the ways. Graphs that are too
-large for the program are covered greedily. The same graph always has the same ways.
+program, and its corners are whole numbers where single edges or all edges into a state are wanted. A part of the flow
+that goes round in itself is cut off by one more limit: something has to flow into it. Where one of several edges is
+enough (a class of transitions), the program may be only a lower bound: one edge of each class is then taken as wanted,
+that with most of the flow or that of the greedy ways, whichever costs less. Euler's circuit of the flow, cut at the
+beginnings, are the ways. Graphs that are too large for the program are covered greedily. The same graph always has the
+same ways.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,8 @@ from fsm.testgen.graph import Graph
 
 MOST_EDGES = 60_000
 """The largest graph that the linear program is tried on."""
+MOST_CUTS = 40
+"""How often the program is solved anew because its flow does not hang together."""
 NEAR = 6
 """How many covered steps a greedy way goes on to get to the next one that is not."""
 
@@ -39,13 +43,9 @@ class Tour:
     method: str
 
     @property
-    def steps(self) -> int:
-        return sum(map(len, self.paths))
-
-    @property
     def cost(self) -> int:
         """A step costs one, and so does a beginning."""
-        return self.steps + len(self.paths)
+        return _cost(self.paths)
 
 
 def tour(graph: Graph, groups: Sequence[Group], most: int = MOST_EDGES) -> Tour:
@@ -59,10 +59,9 @@ def tour(graph: Graph, groups: Sequence[Group], most: int = MOST_EDGES) -> Tour:
     trivial = _least(wanted)
     if len(graph.edges) > most:
         return Tour(greedily, trivial, "greedy")
-    paths, bound = _circulated(graph, wanted)
-    best = Tour(paths, max(bound, trivial), "circulation")
-    other = Tour(greedily, best.bound, "greedy")
-    return best if best.cost <= other.cost else other
+    circulations, bound = _circulated(graph, wanted, greedily)
+    found = [Tour(paths, max(bound, trivial), "circulation") for paths in circulations]
+    return min(*found, Tour(greedily, max(bound, trivial), "greedy"), key=lambda each: each.cost)
 
 
 def _least(groups: Sequence[Group]) -> int:
@@ -177,15 +176,51 @@ def _shortened(paths: list[Path], left: _Left) -> tuple[Path, ...]:
 # ------------------------------------------------------------------ the circulation
 
 
-def _circulated(graph: Graph, groups: Sequence[Group]) -> tuple[tuple[Path, ...], int]:
-    """Ways, and the lower bound of all costs."""
+def _circulated(graph: Graph, groups: Sequence[Group], greedily: Sequence[Path]) -> tuple[list[tuple[Path, ...]], int]:
+    """Ways, in one manner or in several, and the lower bound of all costs."""
     program = _Program(graph)
-    flow, cost = program.solved(groups)
-    if any(abs(each - round(each)) > 1e-6 for each in flow):
-        chosen = [(max(group, key=lambda e: (round(flow[e], 6), -e)),) for group in groups]
-        flow, _ = program.solved(chosen)
-    paths = tuple(program.paths([round(each) for each in flow]))
-    return _without_needless(paths, groups), math.ceil(cost - 1e-6)
+    ways, bound, flow = _joined(program, groups)
+    if not ways or min(map(_cost, ways)) > bound + 1e-6:
+        for chosen in (_fullest(groups, flow), _first_taken(groups, greedily)):
+            ways += _joined(program, chosen)[0]
+    return [_without_needless(paths, groups) for paths in ways], math.ceil(bound - 1e-6)
+
+
+def _cost(paths: Sequence[Path]) -> int:
+    return sum(map(len, paths)) + len(paths)
+
+
+def _joined(program: _Program, groups: Sequence[Group]) -> tuple[list[tuple[Path, ...]], float, list[float]]:
+    """Ways from flows that hang together more and more, the least cost that was proven, and the last flow.
+
+    There are no ways where already the first flow is no whole number.
+    """
+    cuts: list[Group] = []
+    ways: list[tuple[Path, ...]] = []
+    bound, proven = 0.0, True
+    for _ in range(MOST_CUTS):
+        flow, cost = program.solved(groups, cuts)
+        bound = cost if proven else bound
+        if any(abs(each - round(each)) > 1e-6 for each in flow):
+            break
+        paths, apart = program.paths([round(each) for each in flow])
+        ways.append(tuple(paths))
+        if not apart:
+            break
+        cuts += map(program.into, apart)
+        proven = proven and all(program.is_needed(states, groups) for states in apart)
+    return ways, bound, flow
+
+
+def _fullest(groups: Sequence[Group], flow: Sequence[float]) -> list[Group]:
+    """The edge of each group that has most of the flow."""
+    return [(max(group, key=lambda edge: (round(flow[edge], 6), -edge)),) for group in groups]
+
+
+def _first_taken(groups: Sequence[Group], paths: Sequence[Path]) -> list[Group]:
+    """The edge of each group that these ways take first."""
+    order = {edge: place for place, edge in reversed(list(enumerate(edge for path in paths for edge in path)))}
+    return [(min(group, key=lambda edge: order.get(edge, math.inf)),) for group in groups]
 
 
 class _Program:
@@ -202,8 +237,17 @@ class _Program:
         self.costs = [1.0] * (len(graph.edges) + len(back)) + [0.0] * len(begin)
         self.unreached = [n for n, edge in enumerate(graph.edges) if depth[edge.source] is None]
 
-    def solved(self, groups: Sequence[Group]) -> tuple[list[float], float]:
-        """The flow of least cost that takes every group, and its cost."""
+    def into(self, states: Set[int]) -> Group:
+        """The lines that lead into a part of the graph from outside."""
+        ends = enumerate(zip(self.sources, self.targets, strict=True))
+        return tuple(line for line, (source, target) in ends if target in states and source not in states)
+
+    def is_needed(self, states: Set[int], groups: Sequence[Group]) -> bool:
+        """Every suite has to get to this part of the graph: there is something wanted that leads nowhere else."""
+        return any(all(self.targets[edge] in states for edge in group) for group in groups)
+
+    def solved(self, groups: Sequence[Group], cuts: Sequence[Group]) -> tuple[list[float], float]:
+        """The flow of least cost that takes every group, and of each cut one line at least; and its cost."""
         import numpy as np
         from scipy.optimize import linprog
         from scipy.sparse import coo_matrix
@@ -222,30 +266,41 @@ class _Program:
             b_eq=np.zeros(self.root + 1),
             bounds=np.c_[least, most],
             method="highs-ds",
-            **_at_least_one_of([self.begins, *(group for group in groups if len(group) > 1)], number),
+            **_at_least_one_of([self.begins, *cuts, *(group for group in groups if len(group) > 1)], number),
         )
         if done.status != 0:
             raise RuntimeError(f"the linear program has no answer: {done.message}")
         return done.x.tolist(), float(done.fun)
 
-    def paths(self, flow: list[int]) -> Iterator[Path]:
-        """Euler's circuit of a flow, cut at the root. A circuit that the root is not on is led to from a beginning."""
+    def paths(self, flow: list[int]) -> tuple[list[Path], list[Set[int]]]:
+        """Euler's circuit of a flow, cut at the root; and the parts of the flow that the root is not on.
+
+        A circuit in such a part is led to from a beginning.
+        """
         out: dict[int, list[int]] = {}
         for line in range(len(flow) - 1, -1, -1):
             out.setdefault(self.sources[line], []).extend([line] * flow[line])
-        inside = len(self.graph.edges)
+        found = self._cut(self._circuit(out, self.root))
+        parts: list[Set[int]] = []
+        depth, _ = self.graph.tree
+        for state in sorted((state for state, lines in out.items() if lines), key=lambda each: (depth[each], each)):
+            if out[state]:
+                circuit = self._circuit(out, state)
+                found.append((*self.graph.path_to(state), *circuit))
+                parts.append(frozenset(self.sources[line] for line in circuit))
+        return found, parts
+
+    def _cut(self, circuit: list[int]) -> list[Path]:
+        """The ways between two visits of the root."""
+        found: list[Path] = []
         path: list[int] = []
-        for line in self._circuit(out, self.root):
-            if line < inside:
+        for line in circuit:
+            if line < len(self.graph.edges):
                 path.append(line)
             elif path:
-                yield tuple(path)
+                found.append(tuple(path))
                 path = []
-        depth, _ = self.graph.tree
-        apart = [state for state, lines in out.items() if lines]
-        for state in sorted(apart, key=lambda each: (depth[each], each)):
-            if out[state]:
-                yield (*self.graph.path_to(state), *self._circuit(out, state))
+        return found
 
     def _circuit(self, out: dict[int, list[int]], start: int) -> list[int]:
         """Hierholzer's algorithm: all that is left and hangs together, from here back to here."""

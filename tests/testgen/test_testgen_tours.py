@@ -11,7 +11,7 @@ from small_graphs import covered_by, graph_of, least_cost, random_graph, wanted_
 from fsm.testgen import Cover, Graph, graph_of_world, suite_of
 from fsm.testgen.graph import changes
 
-SEEDS, MANY = range(60), range(60, 1500)
+SEEDS, MANY = range(40), range(40, 1000)
 
 
 def _check(cover: Cover, seed: int, most: int) -> tuple[int, int, int]:
