@@ -96,11 +96,11 @@ def _listed(words: list[str]) -> str:
 
 
 class WorldStory(NamedTuple):
-    """One test of a world: what is told of the beginning, and after each step what is told anew."""
+    """One test of a world: what is told of the beginning, and after each step what is told anew; None: no longer."""
 
     id: str
     start: Mapping[str, str]
-    lines: tuple[tuple[str, Mapping[str, str]], ...]
+    lines: tuple[tuple[str, Mapping[str, str | None]], ...]
 
 
 def world_stories_of(suite: Suite, world: str) -> Iterator[WorldStory]:
@@ -110,7 +110,11 @@ def world_stories_of(suite: Suite, world: str) -> Iterator[WorldStory]:
         edges = [suite.graph.edges[edge] for edge in path]
         told = [suite.graph.told(edges[0].source), *(suite.graph.told(edge.target) for edge in edges)]
         lines = [
-            (edge.label, {fact: value for fact, value in after.items() if before.get(fact) != value})
-            for edge, before, after in zip(edges, told, told[1:], strict=False)
+            (edge.label, _told_anew(before, after)) for edge, before, after in zip(edges, told, told[1:], strict=False)
         ]
         yield WorldStory(f"{world}-{suite.cover}-{number:0{digits}}", told[0], tuple(lines))
+
+
+def _told_anew(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
+    names = dict.fromkeys((*before, *after))
+    return {name: after.get(name) for name in names if before.get(name) != after.get(name)}

@@ -107,7 +107,7 @@ class _WorldLine(Struct, frozen=True, forbid_unknown_fields=True, tag_field="run
     world: str
     given: dict[str, str]
     when: tuple[str, ...]
-    then: tuple[dict[str, str], ...]
+    then: tuple[dict[str, str | None], ...]
     source: dict[str, Any] = {}
 
 
@@ -223,7 +223,8 @@ def mismatches_in(graph: Graph, story: WorldStory) -> list[Mismatch]:
     if not here:
         return [Mismatch(0, "beginning", dict(story.start), [dict(graph.told(state)) for state in graph.initial])]
     for number, (label, changes) in enumerate(story.lines):
-        wanted = {**next(iter(here.values())), **changes}
+        merged = {**next(iter(here.values())), **changes}
+        wanted = {fact: value for fact, value in merged.items() if value is not None}
         labelled = {
             edge.target: dict(graph.told(edge.target))
             for state in here
