@@ -108,7 +108,7 @@ edges = tuple(Edge(n % 7, (n * n + 3) % 7, str(n), f"class {n % 5}") for n in ra
 graph = Graph(7, edges, (0,), lambda state: {})
 print([suite_of(graph, cover, most).paths for cover in Cover for most in (0, 1000)])
 """
-    seeds = ("0", "1", "2")
+    seeds = ("0", "1")
     runs = [
         subprocess.run([sys.executable, "-c", script], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True)
         for seed in seeds

@@ -16,7 +16,7 @@ from fsm.machines import MACHINES, SNAPSHOT
 from fsm.testing import BEGINS_AT, Disagreement, follow, leaves_of, model_test, stories
 
 FEW = settings(max_examples=20, stateful_step_count=10, deadline=None, derandomize=True, database=None)
-MANY = settings(FEW, max_examples=200)
+MANY = settings(FEW, max_examples=100)
 
 
 class Chartered:
