@@ -28,6 +28,7 @@ COMMANDS = {
     "diagram": "Draw machines as SVG, PNG, DOT, Mermaid or a Markdown table.",
     "check": "Explore every interleaving of operator, cluster and mishaps, and judge the property catalogue.",
     "conform": "Judge another implementation of the operator by its conformance vectors.",
+    "testgen": "Write tests that cover machines in few steps, as vectors or for pytest.",
     "completion": "Print the completion script of a shell.",
 }
 """Every command with its first sentence, which `--help` shows without importing any of them."""

@@ -21,6 +21,7 @@ from fsm.kernel.property import (
     steps,
     within,
 )
+from fsm.kernel.sample import Samples, Start
 from fsm.kernel.step import Step, step, step_from_json, step_to_json, trace_of, try_step
 from fsm.kernel.value import Value
 from fsm.kernel.world import Fairness, Key, Kind, Move, Part, Rule, View, World, budget_part
@@ -44,6 +45,8 @@ __all__ = [
     "Predicate",
     "Property",
     "Rule",
+    "Samples",
+    "Start",
     "StateInfo",
     "Step",
     "StepPredicate",

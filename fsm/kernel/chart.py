@@ -20,6 +20,7 @@ from statemachine.transition_list import TransitionList
 
 from fsm.errors import ChartError
 from fsm.kernel.event import Event
+from fsm.kernel.sample import Samples
 
 Outcome = Literal["good", "bad"]
 Effects = tuple[Any, ...]
@@ -207,7 +208,8 @@ class _ChartMeta(StateMachineMetaclass):
 class Chart(StateChart, metaclass=_ChartMeta):
     """Base of all charts: no ignored events, no swallowed exceptions, no half-moved state.
 
-    `context_type` is the frozen value beside the configuration (None: the chart needs none).
+    `context_type` is the frozen value beside the configuration (None: the chart needs none). `samples` is for tools
+    that try the chart out.
     """
 
     allow_event_without_transition = False
@@ -217,6 +219,7 @@ class Chart(StateChart, metaclass=_ChartMeta):
     validate_trap_states = False  # ours is stricter: a state without a way out must have an outcome
 
     context_type: ClassVar[type | None] = None
+    samples: ClassVar[Samples] = Samples()
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Give the class the guards and actions that its edges and states name."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from fsm.errors import UsageError
 from fsm.kernel.chart import Action, Effects, Guard, Outcome
 from fsm.kernel.event import Event
+from fsm.kernel.sample import Samples
 
 Kind = Literal["atomic", "compound", "parallel"]
 Configuration = tuple[str, ...]
@@ -90,6 +91,12 @@ class Machine:
     def events(self) -> tuple[str, ...]:
         """The declared event names, in the order of first use."""
         return tuple(dict.fromkeys(transition.event for transition in self.transitions))
+
+    @property
+    def samples(self) -> Samples:
+        """What the chart says for tools that try it out."""
+        found: Samples = self.chart.samples  # type: ignore[attr-defined]
+        return found
 
     @property
     def initial(self) -> Configuration:

@@ -11,7 +11,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fsm.kernel import Action, Chart, Compound, Event, Guard, Parallel, Value, action, compile_chart, edge, guard, state
+from fsm.kernel import (
+    Action,
+    Chart,
+    Compound,
+    Event,
+    Guard,
+    Parallel,
+    Samples,
+    Value,
+    action,
+    compile_chart,
+    edge,
+    guard,
+    state,
+)
 from fsm.machines import retry
 from fsm.machines.deletion import declare_deletion, deleting_states
 from fsm.machines.effects import CreateJob
@@ -162,6 +176,12 @@ class Log(Chart):
     """A log backup: a stream of changes, and the lane in which its subcommands run as Jobs, one command at a time."""
 
     context_type = LogContext
+    samples = Samples(
+        words={
+            "wish_changed": {"subject": tuple(command.value for command in LogCommand)},
+            "completed": {"message": ("400036290571534337",)},
+        }
+    )
 
     class alive(Parallel, initial=True):  # a state is named by its id
         """The Backup exists and is not being deleted."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsm.kernel import Event, Value, action, edge, guard
+from fsm.kernel import Event, Start, Value, action, edge, guard
 from fsm.machines.effects import CreateJob, DeleteJob, RequeueAt
 from fsm.model import MINUTE, SECOND
 from fsm.rules import due, exceeds, expected_retry_at, timeout_passed
@@ -59,6 +59,20 @@ class RunContext(Value, frozen=True):
         """Retries that really began."""
         return sum(record.real is not None for record in self.records)
 
+
+LOWERED_WHILE_WAITING = Start(
+    "maxRetryTimes was lowered to 0 while a retry waits",
+    ("backoff_waiting",),
+    RunContext(
+        policy=Policy(max_times=0),
+        job="job-1",
+        records=(Record(1, 1_800_000_000, 1_800_000_300, None, "Job backup has failed", "BackoffLimitExceeded"),),
+        reason="BackoffLimitExceeded",
+        message="Job backup has failed",
+    ),
+    at=1_800_000_000,
+)
+"""No event changes a policy: it is the spec's, and read anew at every look."""
 
 # ------------------------------------------------------------------ guards
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.kernel import Chart, Compound, compile_chart, edge, state
+from fsm.kernel import Chart, Compound, Samples, compile_chart, edge, state
 from fsm.machines import retry
 from fsm.machines.deletion import declare_deletion, deleting_states, forget_reason
 
@@ -11,6 +11,7 @@ class Snapshot(Chart):
     """A snapshot backup: one Job at a time, retried with backoff when it dies without reporting a result."""
 
     context_type = retry.RunContext
+    samples = Samples(starts=(retry.LOWERED_WHILE_WAITING,))
 
     pending = state("Accepted; there is no Job yet, or a sync failed and will be repeated.", initial=True)
 
