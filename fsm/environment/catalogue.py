@@ -15,7 +15,7 @@ from fsm.environment.world.held import Copy, Held, Wish, backup_of
 from fsm.environment.world.outside import CACHED_BACKUP, DATA, LIVE_BACKUP, TASK, job_part
 from fsm.environment.world.slots import BACKUP, CLEAN, FAILED, STOP, UNSCHEDULABLE, HeldJob
 from fsm.environment.world.thread import HANDLER, WORKER
-from fsm.kernel import Property, Taken, always, eventually, leads_to, never, recoverable, steps
+from fsm.kernel import Property, StepPredicate, Taken, always, eventually, leads_to, never, recoverable, steps
 from fsm.model import LogCommand, Mode
 from fsm.rules import current_command
 
@@ -197,9 +197,12 @@ def _unfinished(view: Any) -> int:
     return sum(job is not None and not job.finished for job in jobs)
 
 
-def _stop_is_final(before: Any, taken: Taken, after: Any) -> bool:
-    was, is_ = _live(before), _live(after)
-    return was is None or is_ is None or was.phase != "Stopped" or is_.phase not in {"Paused", "Running", "Failed"}
+def _leaves_stopped_for_no(*phases: str) -> StepPredicate:
+    def allowed(before: Any, taken: Taken, after: Any) -> bool:
+        was, is_ = _live(before), _live(after)
+        return was is None or is_ is None or was.phase != "Stopped" or is_.phase not in phases
+
+    return allowed
 
 
 def _blames_no_healthy_task(before: Any, taken: Taken, after: Any) -> bool:
@@ -550,10 +553,24 @@ LOG_CLAIMS = (
         _bug("S23"),
     ),
     _log(
-        steps("stopped-is-final", "a stopped log backup is never paused, running or failed again", _stop_is_final),
+        steps(
+            "stopped-is-final",
+            "a stopped log backup never is paused or runs again",
+            _leaves_stopped_for_no("Paused", "Running"),
+        ),
         "StopIsTerminal",
         {"edit": 2},
         _bug("U3"),
+    ),
+    _log(
+        steps(
+            "stopped-does-not-fail",
+            "a stopped log backup does not fail afterwards",
+            _leaves_stopped_for_no("Failed", "RetryFailed"),
+        ),
+        "TerminalAbsorbing",
+        {"edit": 2},
+        _bug("S12"),
     ),
     _log(
         steps(
