@@ -19,7 +19,7 @@ from fsm.cli import FINDINGS, FINE
 from fsm.cli.conform import Duration
 from fsm.cli.options import output_option
 from fsm.cli.output import JsonObject, Output, Span, indented
-from fsm.environment import CATALOGUE, MISHAPS, UNASKED, WORLDS, Claim, Watch, Wish, world_of
+from fsm.environment import CATALOGUE, MISHAPS, UNASKED, WORLDS, Claim, Watch, Wish, coverage_claims, world_of
 from fsm.errors import InputError, Place, UsageError
 from fsm.kernel import World, plain, typed
 
@@ -107,6 +107,7 @@ class Asked(NamedTuple):
     memory: int | None
     time: int | None
     first: bool
+    coverage: bool
 
 
 @click.command("check", epilog=EPILOG)
@@ -159,6 +160,9 @@ class Asked(NamedTuple):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Take a story (JSON) again, on the reference and on the chart.",
 )
+@click.option(
+    "--coverage", is_flag=True, help="Check instead that every state of the charts occurs, and name those that do not."
+)
 @click.option("--list", "listing", is_flag=True, help="List claims and budgets, and check nothing.")
 @click.option("--exit-code", "findings_matter", is_flag=True, help="Exit with 3 unless every claim holds.")
 def command(
@@ -174,6 +178,7 @@ def command(
     output: str,
     stories: Path | None,
     file: Path | None,
+    coverage: bool,
     listing: bool,
     findings_matter: bool,
 ) -> int:
@@ -182,7 +187,9 @@ def command(
     A claim holds, is violated (then the story with the fewest faults, and of those the shortest, is told), is vacuous
     (what it is about never happens), or was not finished (a limit was hit). Nothing passes in silence.
     """
-    asked = Asked(world, modes, properties, backups, dict(budgets), limit_states, limit_memory, limit_time, first)
+    asked = Asked(
+        world, modes, properties, backups, dict(budgets), limit_states, limit_memory, limit_time, first, coverage
+    )
     if listing:
         return _list(asked)
     if file is not None:
@@ -247,7 +254,8 @@ class Campaign:
 
     def _claims(self) -> list[Claim]:
         asked = self.asked
-        known = [claim for claim in CATALOGUE if (asked.world, claim.mode) in WORLDS]
+        catalogue = coverage_claims() if asked.coverage else CATALOGUE
+        known = [claim for claim in catalogue if (asked.world, claim.mode) in WORLDS]
         chosen = [
             claim
             for claim in known

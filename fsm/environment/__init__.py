@@ -1,6 +1,7 @@
 """Who else moves around a Backup: simulated, as pure functions on values. No clock, no randomness, no network."""
 
 from fsm.environment.catalogue import CATALOGUE, UNASKED, Claim, Known
+from fsm.environment.coverage import UNREACHED, coverage_claims
 from fsm.environment.divergences import DIVERGENCES, Divergence, Movement, divergence_of
 from fsm.environment.job_controller import (
     Actor,
@@ -29,6 +30,7 @@ __all__ = [
     "OPERATOR",
     "OURS",
     "UNASKED",
+    "UNREACHED",
     "WORLDS",
     "Actor",
     "AlreadyExists",
@@ -49,6 +51,7 @@ __all__ = [
     "Wish",
     "actor_of",
     "cluster_of",
+    "coverage_claims",
     "divergence_of",
     "moved",
     "moves",
