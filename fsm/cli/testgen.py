@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,14 @@ from fsm.testgen import (
     Cover,
     MachineSuite,
     explored,
+    graph_of_world,
     machine_suite_of,
     pytest_file,
     stories_of,
+    suite_of,
     vector_of,
+    world_stories_of,
+    world_vector_of,
 )
 
 EPILOG = """\b
@@ -35,6 +39,7 @@ Examples:
   backup-fsm testgen snapshot --format pytest --out test_snapshot_transitions.py
   backup-fsm testgen --cover classes | jq -r .title
   backup-fsm testgen log --cover states --places 5000 --out log.jsonl
+  backup-fsm testgen --world operator-v1.6 --mode snapshot --budget kill=1 --cover classes --out operator.jsonl
 
 The events are concrete: guards are tried at the seconds at which they change their minds. The same machine always has
 the same suite. docs/testgen.md says what is covered, and describes the vectors.
@@ -68,15 +73,40 @@ the same suite. docs/testgen.md says what is covered, and describes the vectors.
     show_default=True,
     help="Look at no more places of a machine than that, the nearest ones.",
 )
-def command(names: tuple[str, ...], cover: str, form: str, out: str | None, places: int) -> None:
-    """Write tests that cover a machine in few steps: MACHINE..., or all of them.
+@click.option("--world", metavar="WORLD", help="Of this world of `check` instead of machines; all of it is explored.")
+@click.option("--mode", default="snapshot", show_default=True, help="With --world: the kind of backup in it.")
+@click.option(
+    "--budget",
+    "budgets",
+    metavar="NAME=N",
+    multiple=True,
+    help="With --world: how often a mishap may happen. Repeatable.",
+)
+def command(
+    names: tuple[str, ...],
+    cover: str,
+    form: str,
+    out: str | None,
+    places: int,
+    world: str | None,
+    mode: str,
+    budgets: tuple[str, ...],
+) -> None:
+    """Write tests that cover a machine in few steps: MACHINE..., or all of them; or a whole world.
 
     What a suite covers and costs is said on stderr, with the least that any suite of that graph can cost.
     """
+    if world is not None:
+        _refuse_with_world(names, form)
+        _write(out, _world_texts(world, mode, budgets, Cover(cover)))
+        return
     machines = [MACHINES[name] for name in dict.fromkeys(names or MACHINES)]
     if form == "pytest" and len(machines) > 1:
         raise UsageError(f"a pytest file is of one machine, not of {len(machines)}; name one")
-    texts = (_text(suite, form) for suite in _suites(machines, Cover(cover), places))
+    _write(out, (_text(suite, form) for suite in _suites(machines, Cover(cover), places)))
+
+
+def _write(out: str | None, texts: Iterable[str]) -> None:
     if out is None:
         output = Output(data=True)
         for text in texts:
@@ -85,6 +115,48 @@ def command(names: tuple[str, ...], cover: str, form: str, out: str | None, plac
         with Path(out).open("w", encoding="utf-8") as stream:
             stream.writelines(texts)
         say(f"wrote {out}")
+
+
+# ------------------------------------------------------------------ worlds
+
+MOST_STATES = 100_000
+"""Of a world; a suite of more would be of no use."""
+
+
+def _refuse_with_world(names: tuple[str, ...], form: str) -> None:
+    if names:
+        raise UsageError(f"a suite is of machines or of a world, not of {names[0]} and a world")
+    if form == "pytest":
+        raise UsageError("a pytest file is of one machine, not of a world; use --format json")
+
+
+def _world_texts(name: str, mode: str, budgets: tuple[str, ...], cover: Cover) -> Iterator[str]:
+    """The vectors of a world, one a line."""
+    from fsm.check import Limits, explore
+    from fsm.cli.check import Budget
+    from fsm.environment import world_of
+
+    given = dict(Budget().convert(each, None, None) for each in budgets)
+    world = world_of(name, mode, given)
+    graph = explore(world, Limits(states=MOST_STATES))
+
+    def told(state: int) -> dict[str, str]:
+        parts = zip(world.slots, graph.state(state), strict=True)
+        return {
+            f"{world.label(slot)} {fact}": text
+            for slot, value in parts
+            for fact, text in world.parts[slot[0]].told(slot[0], value).items()
+        }
+
+    def edges(state: int) -> list[tuple[str, int | None, str, int]]:
+        return [(each.rule, each.component, each.what, int(each.target)) for each in graph.edges(state)]
+
+    suite = suite_of(graph_of_world(graph.states, map(int, graph.initial), edges, told), cover)
+    steps = sum(len(path) for path in suite.paths)
+    say(f"{world.name}: {len(suite.paths):,} tests with {steps:,} steps cover its {_WHAT[cover]}")
+    source = {"program": "backup-fsm testgen", "version": fsm.__version__, "cover": cover.value}
+    for story in world_stories_of(suite, world.name.replace(" ", "-")):
+        yield compact(world_vector_of(story, world.name, source)) + "\n"
 
 
 # ------------------------------------------------------------------ making

@@ -1,6 +1,6 @@
 """Claims against vacuity: that every state of the charts occurs in the checked world. Data.
 
-They are `sometimes` claims, one for each leaf of a chart that is not in `UNREACHED`; a test holds that those do not occur.
+They are `sometimes` claims, one for each leaf of a chart. A test holds that all do but those in `UNREACHED`.
 """
 
 from __future__ import annotations
