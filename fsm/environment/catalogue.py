@@ -482,6 +482,7 @@ SNAPSHOT_CLAIMS = (
         ),
         "RetryBound",
         {"kill": 2},
+        timeout="6m",
     ),
     _snapshot(
         steps("records-only-grow", "retry records are neither taken back nor skipped", _records_only_grow),
