@@ -23,7 +23,8 @@ from fsm.errors import DeclarationError, UsageError
 from fsm.kernel import Form, Property, World
 
 ABOUT_STATES = (Form.ALWAYS, Form.SOMETIMES)
-ABOUT_GRAPH = (Form.EVENTUALLY, Form.LEADS_TO, Form.RECOVERABLE, Form.WITHIN)
+FAIR = (Form.EVENTUALLY, Form.LEADS_TO)
+ABOUT_GRAPH = (*FAIR, Form.RECOVERABLE, Form.WITHIN)
 
 Watcher = Callable[[Progress], None]
 
@@ -56,20 +57,26 @@ def check(
     """Verdicts on all the properties, in their order.
 
     `first`: end as soon as every property is refuted. `symmetry`: components are exchangeable, which the world must
-    say; it is not used where a property follows one component along a run, and the finding says so. `options` are only
-    noted in the stories: with which options the world was made. `audit`: every rule and predicate is asked twice.
+    say; it is not used where a property follows single components along a run, and the finding says so. `options` are
+    only noted in the stories: with which options the world was made. `audit`: every rule and predicate is asked twice.
     """
     _refuse(world, properties)
-    followed = [claim for claim in properties if claim.form in ABOUT_GRAPH and claim.own]
+    followed = [claim for claim in properties if _follows(claim)]
     folded = symmetry and not (world.components > 1 and followed)
     check_ = _Check(world, properties, limits or Limits(), progress, first, folded, options or {}, audit)
     findings = check_.findings()
     if symmetry and not folded:
-        note = "symmetry was not used: this property follows one component"
+        note = "symmetry was not used: this property follows single components along a run"
         findings = [
             replace(each, note=note) if each.property in followed and not each.note else each for each in findings
         ]
     return check_.report(findings)
+
+
+def _follows(claim: Property) -> bool:
+    """Whether it matters to the claim which component is which along a run: because it is about one of them, or because
+    each of them is fair by itself."""
+    return claim.form in FAIR or (claim.form in ABOUT_GRAPH and claim.own)
 
 
 def _refuse(world: World, properties: Sequence[Property]) -> None:
@@ -283,8 +290,7 @@ class _Check:
         legs = []
         for edge in edges:
             rule, component = graph.labels[int(graph.label[edge])]
-            exact = None if self.symmetry else (rule.name, component)
-            legs.append(Leg(graph.state(int(graph.target[edge])), exact))
+            legs.append(Leg(graph.state(int(graph.target[edge])), rule.name, None if self.symmetry else component))
         return legs
 
     def _within(self, graph: StateGraph, claim: Property, component: int | None) -> Finding:

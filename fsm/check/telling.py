@@ -16,10 +16,11 @@ from fsm.kernel import Fairness, Kind, Property, World
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One step of a path: to which state, and by whom where that matters."""
+    """One step of a path: to which state, and by which rule and component where that matters."""
 
     target: State
-    by: tuple[str, int | None] | None = None
+    rule: str | None = None
+    component: int | None = None
 
 
 class Teller:
@@ -39,7 +40,8 @@ class Teller:
                 each
                 for each in transitions(self.world, states[-1])
                 if self._fold(each.target) == leg.target
-                and (leg.by is None or leg.by == (each.rule.name, each.component))
+                and leg.rule in (None, each.rule.name)
+                and leg.component in (None, each.component)
             ]
             taken.append(min(fitting, key=lambda each: each.rule.kind is Kind.FAULT))
             states.append(taken[-1].target)

@@ -35,7 +35,8 @@ def world_of(seed: int, most: int = 3, symmetric: bool = False) -> World:
     alike: they may be exchanged, and the pointer `at` means one of them, or none."""
     rng = Random(seed)
     components = rng.randint(1, most)
-    sizes = {name: rng.randint(2, 4 if components == 1 else 3) for name in (*SHARED, *OWN)}
+    most_values = 4 if components == 1 else 2 if components == 3 and symmetric else 3
+    sizes = {name: rng.randint(2, most_values) for name in (*SHARED, *OWN)}
     parts = {name: Part(0, own=name in OWN) for name in sizes}
     if symmetric:
         parts["at"] = Part(None, pointer=True)
