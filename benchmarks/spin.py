@@ -1,0 +1,104 @@
+"""Runs SPIN on a Promela model and reads what it says. Needs spin and gcc on PATH; `missing()` tells which are not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+EXHAUSTIVE = ("-DSAFETY", "-DNOREDUCE", "-DNOFAIR")
+"""Every state, no liveness: how states and transitions are counted."""
+
+BEST = ("-O3", "-march=native", "-DSAFETY", "-DNOREDUCE", "-DNOFAIR", "-DNOBOUNDCHECK")
+"""The flags with which SPIN counts fastest here."""
+
+LIVE = ("-DNOREDUCE", "-DNFAIR=4")
+"""Accepting cycles under weak fairness; to be run with `-a -f`."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What SPIN says: states stored and transitions taken, errors found, whether the search was complete.
+
+    `seconds` is what the search took, and the processor's time, as an outsider sees it; `peak` is the most memory the
+    process had, in bytes; `output` is all that it printed.
+    """
+
+    states: int
+    transitions: int
+    errors: int
+    complete: bool
+    seconds: float
+    peak: int
+    output: str
+
+
+def missing() -> str:
+    """A sentence about what is not installed, or ""."""
+    absent = [name for name in ("spin", "gcc") if shutil.which(name) is None]
+    return f"SPIN does not judge here: {' and '.join(absent)} not found on PATH" if absent else ""
+
+
+class SpinError(Exception):
+    """SPIN, or the compiler behind it, refused a model."""
+
+
+class Verifier:
+    """A compiled verifier of one model, to be run as often as wanted. A context: its files are gone at the end."""
+
+    def __init__(self, model: str, compile_with: Sequence[str] = EXHAUSTIVE, define: Sequence[str] = ()) -> None:
+        self._folder = TemporaryDirectory(prefix="fsm-spin-")
+        self.folder = Path(self._folder.name)
+        (self.folder / "model.pml").write_text(model)
+        self._call(["spin", "-a", *define, "model.pml"])
+        self._call(["gcc", "-w", *compile_with, "-o", "pan", "pan.c"])
+
+    def __enter__(self) -> Verifier:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def run(self, *options: str) -> Judged:
+        """One search. The depth limit is that of the caller's options; SpinError where it cut the search."""
+        start = time.perf_counter()
+        with (self.folder / "out").open("w") as out:
+            process = subprocess.Popen(["./pan", *options], cwd=self.folder, stdout=out, stderr=subprocess.STDOUT)
+            _, _, usage = os.wait4(process.pid, 0)
+        spent = time.perf_counter() - start
+        output = (self.folder / "out").read_text()
+        if "max search depth too small" in output:
+            raise SpinError("the search was cut at its depth limit: give a larger -m")
+        try:
+            return _read(output, spent, usage.ru_maxrss * 1024)
+        except ValueError:
+            raise SpinError(f"pan said:\n{output}") from None
+
+    def _call(self, command: list[str]) -> None:
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SpinError(f"{' '.join(command)} said:\n{done.stdout}{done.stderr}")
+
+
+def _read(output: str, seconds: float, peak: int) -> Judged:
+    def number(pattern: str) -> int:
+        found = re.search(pattern, output)
+        if not found:
+            raise ValueError(pattern)
+        return int(found[1])
+
+    return Judged(
+        states=number(r"(\d+) states, stored"),
+        transitions=number(r"(\d+) transitions \(= (?:stored|visited)\+matched\)"),
+        errors=number(r"errors: (\d+)"),
+        complete="Search not completed" not in output,
+        seconds=seconds,
+        peak=peak,
+        output=output,
+    )

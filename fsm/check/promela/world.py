@@ -1,0 +1,343 @@
+"""A small world as a Promela model, for SPIN to judge what our engine says of it.
+
+Every rule is a set of options `d_step { guard -> assignments }`, one for each distinct move, whose guard is what the
+rule was seen to read. SPIN finds the reachable states by itself: where it meets a reading that the export has not seen,
+an assertion fails, so a state that was forgotten here cannot be forgotten there in silence.
+
+What SPIN counts is what we count, but for two things that are known exactly:
+* it counts the coming into being of the first state as one more transition;
+* a world with several initial states gets one state more, in which nothing has been decided, and from it a transition to
+  each of them.
+Moves that change nothing, and moves of one rule with the same words and the same target, are left out by the guards, as
+they are no transitions of ours. Search without partial order reduction (`-DNOREDUCE`), which leaves states out.
+
+Properties become never claims, one for each component where a property is a component's own. They are `always`,
+`sometimes` (the claim is violated where such a state exists), `no deadlock`, `eventually` and `leads to`. The last two
+want `fair=True` and SPIN's `-a -f`: then each weakly fair process is a process of SPIN's, and all that promises nothing
+is one process more, which can also pass its turn: it is never forced to move. SPIN has no strong fairness, no `AG EF`
+and no properties of steps; asking for one is a UsageError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fsm.check.promela.formula import TRUE, Formula, among, both, either, negated, text, unlisted, where
+from fsm.check.promela.names import Names, remark, variable_type
+from fsm.check.promela.reading import Asking, Effect, Leaf, Reading, RuleOf, reading_of
+from fsm.errors import UsageError
+from fsm.kernel import Fairness, Form, Kind, Predicate, Property, World
+
+JUDGED = (Form.ALWAYS, Form.SOMETIMES, Form.NO_DEADLOCK, Form.EVENTUALLY, Form.LEADS_TO)
+LIVENESS = (Form.EVENTUALLY, Form.LEADS_TO)
+UNFAIR = "unfair"
+
+
+def promela_of(world: World, properties: Sequence[Property] = (), *, fair: bool = False, limit: int = 200_000) -> str:
+    """The model, with a never claim for every name in `claims_of` of every property.
+
+    UsageError where the world has more than `limit` states, or where SPIN cannot judge what is asked.
+    """
+    for each in properties:
+        _refuse(each, fair=fair)
+    claims = [claim for each in properties for claim in _claims(world, each)]
+    predicates = {
+        (id(predicate), claim.component): (f"property {claim.id!r}", predicate, claim.component)
+        for claim in claims
+        for predicate in (claim.property.given, claim.property.then)
+        if predicate
+    }
+    reading = reading_of(world, predicates.values(), limit)
+    trees = dict(zip(predicates, reading.predicates, strict=True))
+    return "\n".join(_Printer(reading, claims, trees, fair=fair).lines()) + "\n"
+
+
+def claims_of(world: World, property: Property) -> tuple[str, ...]:
+    """The names of a property's never claims, one for each component that it is claimed of."""
+    return tuple(claim.name for claim in _claims(world, property))
+
+
+@dataclass(frozen=True)
+class _Claim:
+    name: str
+    property: Property
+    component: int | None
+
+    @property
+    def id(self) -> str:
+        return self.property.id
+
+
+def _claims(world: World, property: Property) -> list[_Claim]:
+    name = Names().new(f"claim_{property.id}")
+    if not property.own:
+        return [_Claim(name, property, None)]
+    return [_Claim(f"{name}_{component}", property, component) for component in range(world.components)]
+
+
+def _refuse(property: Property, *, fair: bool) -> None:
+    if property.form not in JUDGED:
+        raise UsageError(f"property {property.id!r}: SPIN cannot judge {property.form.value!r}")
+    if property.form in LIVENESS and not fair:
+        raise UsageError(f"property {property.id!r}: {property.form.value!r} needs fairness; export with fair=True")
+
+
+@dataclass(frozen=True)
+class _Option:
+    """One distinct move of a rule."""
+
+    rule: RuleOf
+    effect: Effect
+    guard: Formula
+
+
+class _Printer:
+    """Writes one model."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        claims: Sequence[_Claim],
+        trees: Mapping[tuple[int, int | None], Asking],
+        *,
+        fair: bool,
+    ) -> None:
+        self.reading, self.claims, self.trees, self.fair = reading, claims, trees, fair
+        self.world = reading.world
+        given = Names("started", "world", UNFAIR)
+        self.names = [given.new(name if i is None else f"{name}_{i}") for name, i in self.world.slots]
+        self.given = given
+        self.several = len(reading.starts) > 1
+        self.options = [option for rule in reading.rules for option in self._options(rule)]
+
+    # -------------------------------------------------------------- what a move does, as functions of single slots
+
+    def _possible(self, slot: int) -> range:
+        return range(len(self.reading.values.of(slot)))
+
+    def _images(self, effect: Effect) -> dict[int, Mapping[int, int]]:
+        """For every slot that the effect may change, what becomes of each of its values, as far as it is known."""
+        images: dict[int, Mapping[int, int]] = {
+            slot: self.reading.mapped(effect.maps, self.world.slots[slot][0])
+            for slot in self.reading.concerned(effect.maps)
+        }
+        return images | {slot: dict.fromkeys(self._possible(slot), value) for slot, value in effect.writes}
+
+    def _changes(self, effect: Effect, path: Mapping[int, int]) -> Formula:
+        """When it changes anything, where the values on the path are known."""
+        return either(
+            *(
+                _given(path, slot, among(slot, (v for v in image if image[v] != v), self._possible(slot)), image)
+                for slot, image in self._images(effect).items()
+            )
+        )
+
+    def _same(self, one: Effect, other: Effect, path: Mapping[int, int]) -> Formula:
+        """When both lead to the same state."""
+        ones, others = self._images(one), self._images(other)
+        parts = []
+        for slot in sorted({*ones, *others}):
+            a, b = ones.get(slot, _SELF), others.get(slot, _SELF)
+            known = path.get(slot)
+            values = self._possible(slot) if known is None else (known,)
+            equal = [value for value in values if a.get(value, value) == b.get(value, value)]
+            parts.append(among(slot, equal, values))
+        return both(*parts)
+
+    def _options(self, rule: RuleOf) -> Iterator[_Option]:
+        effects: dict[Effect, None] = {}
+        _collect(rule.asking.tree, effects)
+        for effect in effects:
+
+            def says(leaf: Leaf, path: Mapping[int, int], effect: Effect = effect) -> Formula:
+                return self._when(leaf, effect, path)
+
+            guard = where(rule.asking.tree, says)
+            if guard != either():
+                yield _Option(rule, effect, guard)
+
+    def _when(self, leaf: Leaf, effect: Effect, path: Mapping[int, int]) -> Formula:
+        """At this leaf: the effect is a move, and none that comes before it is the same transition."""
+        if effect not in leaf.answer:
+            return either()
+        earlier = leaf.answer[: leaf.answer.index(effect)]
+        others = (self._same(each, effect, path) for each in earlier if each.what == effect.what)
+        return both(self._changes(effect, path), *map(negated, others))
+
+    def _unlisted(self) -> Formula:
+        """When some rule, predicate or map would be asked what it was never asked."""
+        asked = [*(rule.asking for rule in self.reading.rules), *self.trees.values()]
+        unmapped = (
+            both(option.guard, among(slot, set(self._possible(slot)) - set(image), self._possible(slot)))
+            for option in self.options
+            for slot, image in self._images(option.effect).items()
+        )
+        return either(*(unlisted(each.tree, self._possible) for each in asked), *unmapped)
+
+    # -------------------------------------------------------------- the text
+
+    def lines(self) -> Iterator[str]:
+        yield from self._heading()
+        yield from self._variables()
+        for process, options in self._processes():
+            yield ""
+            yield f"active proctype {process}() {{"
+            yield "end: do"
+            yield from options
+            yield "  od"
+            yield "}"
+        for claim in self.claims:
+            yield ""
+            yield from self._claim(claim)
+
+    def _heading(self) -> Iterator[str]:
+        states, transitions = self.reading.states, self.reading.transitions
+        yield remark(f"World {self.world.name}: {states} states, {transitions} transitions.")
+        if self.fair:
+            yield "/* For liveness only: the process that promises nothing passes its turn, which SPIN counts too. */"
+            return
+        counted = (states + 1, transitions + len(self.reading.starts) + 1) if self.several else (states, transitions + 1)
+        yield f"/* SPIN without partial order reduction counts {counted[0]} states and {counted[1]} transitions. */"
+
+    def _variables(self) -> Iterator[str]:
+        said: set[str] = set()
+        for slot, (part, _) in enumerate(self.world.slots):
+            values = self.reading.values.of(slot)
+            if part not in said:
+                said.add(part)
+                told = (f"{number} = {self._told(part, value)}" for number, value in enumerate(values))
+                yield remark(f"{part}: {', '.join(told)}")
+            start = 0 if self.several else self.reading.starts[0][slot]
+            yield f"{variable_type(len(values))} {self.names[slot]} = {start};"
+        if self.several:
+            yield "bit started = 0;"
+
+    def _told(self, part: str, value: object) -> str:
+        declared = self.world.parts[part]
+        facts = {part: str(value)} if declared.facts is None else declared.told(part, value)
+        return ", ".join(facts.values()) if len(facts) == 1 else ", ".join(f"{k} {v}" for k, v in facts.items())
+
+    def _processes(self) -> Iterator[tuple[str, list[str]]]:
+        if not self.fair:
+            yield "world", [*self._starts(), *map(self._option, self.options), *self._trap()]
+            return
+        if self.several:
+            yield self.given.new("start"), list(self._starts())
+        groups: dict[tuple[str, int | None], list[_Option]] = {}
+        unfair = []
+        for option in self.options:
+            fairness = option.rule.rule.assumed
+            if fairness is Fairness.STRONG:
+                raise UsageError(f"{option.rule.asking.name}: SPIN has no strong fairness")
+            fair_group = groups.setdefault((option.rule.rule.actor, option.rule.asking.component), [])
+            (fair_group if fairness is Fairness.WEAK else unfair).append(option)
+        for (actor, component), options in groups.items():
+            if options:
+                name = self.given.new(actor if component is None else f"{actor}_{component}")
+                yield name, list(map(self._option, options))
+        yield UNFAIR, ["  :: d_step { true -> skip }", *map(self._option, unfair), *self._trap()]
+
+    def _text(self, formula: Formula) -> str:
+        return text(formula, lambda slot: self.names[slot])
+
+    def _begun(self, condition: str) -> str:
+        return f"started == 1 && {condition}" if self.several else condition
+
+    def _starts(self) -> Iterator[str]:
+        for start in self.reading.starts if self.several else ():
+            writes = "; ".join(f"{self.names[slot]} = {value}" for slot, value in enumerate(start))
+            yield f"  :: d_step {{ started == 0 -> {writes}; started = 1 }}"
+
+    def _option(self, option: _Option) -> str:
+        words = remark(f"{self.world.label((option.rule.rule.name, option.rule.asking.component))}: {option.effect.what}")
+        assignments = "; ".join(
+            f"{self.names[slot]} = {self._expression(slot, image)}"
+            for slot, image in self._images(option.effect).items()
+        )
+        return f"  {words}\n  :: d_step {{ {self._begun(self._text(option.guard))} -> {assignments} }}"
+
+    def _expression(self, slot: int, image: Mapping[int, int]) -> str:
+        """A constant, or for each value that changes a case."""
+        if len(set(image.values())) == 1 and len(image) == len(self._possible(slot)):
+            return str(next(iter(image.values())))
+        chain = self.names[slot]
+        for value, after in image.items():
+            if after != value:
+                chain = f"({self.names[slot]} == {value} -> {after} : {chain})"
+        return chain
+
+    def _trap(self) -> Iterator[str]:
+        condition = self._unlisted()
+        if condition != either():
+            yield "  /* a reading that was not seen when this was written */"
+            yield f"  :: d_step {{ {self._begun(self._text(condition))} -> assert(false) }}"
+
+    def _claim(self, claim: _Claim) -> Iterator[str]:
+        yield remark(claim.property.sentence)
+        yield f"never {claim.name} {{"
+        yield from _CLAIMS[claim.property.form](self, claim)
+        yield "}"
+
+    def _holds(self, predicate: Predicate | None, claim: _Claim) -> Formula:
+        if predicate is None:
+            return TRUE
+        return where(self.trees[id(predicate), claim.component].tree, lambda leaf, _: TRUE if leaf.answer[0] else either())
+
+    def _reached(self, formula: Formula) -> Iterator[str]:
+        """The claim ends, which is a violation, as soon as the condition holds."""
+        yield f"  do :: {self._begun(self._text(formula))} -> break :: else od"
+
+    def never(self, claim: _Claim) -> Iterator[str]:
+        bad = both(self._holds(claim.property.given, claim), negated(self._holds(claim.property.then, claim)))
+        return self._reached(bad)
+
+    def once(self, claim: _Claim) -> Iterator[str]:
+        return self._reached(self._holds(claim.property.then, claim))
+
+    def rests(self, claim: _Claim) -> Iterator[str]:
+        moving = either(*(option.guard for option in self.options if option.rule.rule.kind is Kind.NORMAL))
+        return self._reached(both(negated(self._holds(claim.property.then, claim)), negated(moving)))
+
+    def lasting(self, claim: _Claim) -> Iterator[str]:
+        then = self._begun(self._text(self._holds(claim.property.then, claim)))
+        yield f"accept: do :: !({then}) od"
+
+    def answered(self, claim: _Claim) -> Iterator[str]:
+        given = self._holds(claim.property.given, claim)
+        then = self._holds(claim.property.then, claim)
+        yield f"  do :: {self._begun(self._text(both(given, negated(then))))} -> goto accept :: true od;"
+        yield f"accept: do :: !({self._text(then)}) od"
+
+
+_CLAIMS: Mapping[Form, Callable[[_Printer, _Claim], Iterator[str]]] = {
+    Form.ALWAYS: _Printer.never,
+    Form.SOMETIMES: _Printer.once,
+    Form.NO_DEADLOCK: _Printer.rests,
+    Form.EVENTUALLY: _Printer.lasting,
+    Form.LEADS_TO: _Printer.answered,
+}
+
+_SELF: Mapping[int, int] = {}
+
+
+def _given(path: Mapping[int, int], slot: int, formula: Formula, image: Mapping[int, int]) -> Formula:
+    """What is left of a condition on one slot where its value may be known."""
+    if slot not in path:
+        return formula
+    return TRUE if image.get(path[slot], path[slot]) != path[slot] else either()
+
+
+def _collect(tree: object, effects: dict[Effect, None]) -> None:
+    """Every effect at a leaf of the tree, in the order in which they were met."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Leaf):
+            effects.update(dict.fromkeys(node.answer))
+        elif node is not None:
+            stack.extend(reversed(_children(node)))
+
+
+def _children(node: object) -> Iterable[object]:
+    return list(getattr(node, "children", {}).values())
