@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fsm.check.promela.reading import Leaf, Node, Tree
@@ -38,11 +38,30 @@ FALSE: Formula = Any(())
 
 
 def both(*parts: Formula) -> Formula:
-    """All of them."""
+    """All of them. What is said of one slot is said in one place."""
     flat = dict.fromkeys(each for part in parts for each in (part.parts if isinstance(part, All) else (part,)))
+    flat = dict.fromkeys(_met(flat))
     if FALSE in flat:
         return FALSE
     return next(iter(flat)) if len(flat) == 1 else All(tuple(flat))
+
+
+def _met(parts: Iterable[Formula]) -> Iterator[Formula]:
+    """The same parts, with those that test one slot for values made one."""
+    left: dict[int, set[int]] = {}
+    barred: dict[int, set[int]] = {}
+    others = []
+    for part in parts:
+        if not isinstance(part, In):
+            others.append(part)
+        elif part.positive:
+            left.setdefault(part.slot, set(part.values)).intersection_update(part.values)
+        else:
+            barred.setdefault(part.slot, set()).update(part.values)
+    for slot in dict.fromkeys([*left, *barred]):
+        values = left[slot] - barred.get(slot, set()) if slot in left else barred[slot]
+        yield In(slot, slot in left, tuple(sorted(values))) if values else FALSE
+    yield from others
 
 
 def either(*parts: Formula) -> Formula:

@@ -23,8 +23,12 @@ _TRUE, _FALSE = "true", "false"
 
 
 def promela_of_machine(machine: Machine) -> str:
-    """The model. UsageError for an edge that leaves a parallel state from inside one of its regions, and for an event
-    with more than `MOST_GUARDS` guards."""
+    """The model.
+
+    UsageError for what this reading of SCXML does not cover: an edge that leaves a parallel state from inside a region,
+    an event to which a region may stay as it is while the parallel state around it moves, and an event with more than
+    `MOST_GUARDS` guards.
+    """
     return "\n".join(_Printer(machine).lines()) + "\n"
 
 
@@ -94,6 +98,15 @@ class _Printer:
         way = target.line[: target.line.index(domain)][::-1]
         return {**dict.fromkeys(domain.compounds(), 0), domain: way[0].number, **_entered(way)}
 
+    def _refuse_staying(self, edge: Transition) -> None:
+        """Where a region stays, its parallel state's own edge is taken as well: they are not in conflict."""
+        line = self.nodes[edge.source].line
+        for region, around in itertools.pairwise(line):
+            if around.kind == "parallel" and edge.target is None:
+                outer = line[line.index(region) + 1 :]
+                if any(other.event == edge.event for node in outer for other in node.edges):
+                    raise UsageError(f"{self.machine.name}: {edge} stays while {around.id}, around it, may move")
+
     def _refuse_leaving(self, edge: Transition, source: _Node, domain: _Node) -> None:
         for region in source.line:
             if region is domain:
@@ -137,6 +150,8 @@ class _Printer:
     # -------------------------------------------------------------- the text
 
     def lines(self) -> Iterator[str]:
+        for edge in self.machine.transitions:
+            self._refuse_staying(edge)
         yield remark(f"Machine {self.machine.name}: {self.machine.doc}")
         start = {**dict.fromkeys(self.root.compounds(), 0), **_entered([self.root])}
         for node, variable in self.variables.items():

@@ -238,7 +238,8 @@ def _effect(asking: Asking, move: Move, world: World) -> Effect:
     writes = {}
     for key, value in move.writes.items():
         part, component = (key, asking.component) if isinstance(key, str) else key
-        writes[asking.slot(part, component)] = asking.values.number(part, value)
+        slot = asking.slot(part, component)
+        writes[slot] = asking.values.number(part, value)
     return Effect(move.what, tuple(sorted(writes.items())), tuple(move.applies))
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fsm.check.promela.formula import TRUE, Formula, among, both, either, negated, text, unlisted, where
+from fsm.check.promela.formula import FALSE, TRUE, Formula, among, both, either, negated, text, unlisted, where
 from fsm.check.promela.names import Names, remark, variable_type
 from fsm.check.promela.reading import Asking, Effect, Leaf, Reading, RuleOf, reading_of
 from fsm.errors import UsageError
@@ -85,10 +85,11 @@ def _refuse(property: Property, *, fair: bool) -> None:
 
 @dataclass(frozen=True)
 class _Option:
-    """One distinct move of a rule."""
+    """One distinct move of a rule: when the rule offers it, and when it is a transition."""
 
     rule: RuleOf
     effect: Effect
+    offered: Formula
     guard: Formula
 
 
@@ -150,17 +151,18 @@ class _Printer:
         _collect(rule.asking.tree, effects)
         for effect in effects:
 
-            def says(leaf: Leaf, path: Mapping[int, int], effect: Effect = effect) -> Formula:
-                return self._when(leaf, effect, path)
+            def offered(leaf: Leaf, path: Mapping[int, int], effect: Effect = effect) -> Formula:
+                return TRUE if effect in leaf.answer else FALSE
 
-            guard = where(rule.asking.tree, says)
-            if guard != either():
-                yield _Option(rule, effect, guard)
+            def taken(leaf: Leaf, path: Mapping[int, int], effect: Effect = effect) -> Formula:
+                return self._taken(leaf, effect, path)
 
-    def _when(self, leaf: Leaf, effect: Effect, path: Mapping[int, int]) -> Formula:
+            yield _Option(rule, effect, where(rule.asking.tree, offered), where(rule.asking.tree, taken))
+
+    def _taken(self, leaf: Leaf, effect: Effect, path: Mapping[int, int]) -> Formula:
         """At this leaf: the effect is a move, and none that comes before it is the same transition."""
         if effect not in leaf.answer:
-            return either()
+            return FALSE
         earlier = leaf.answer[: leaf.answer.index(effect)]
         others = (self._same(each, effect, path) for each in earlier if each.what == effect.what)
         return both(self._changes(effect, path), *map(negated, others))
@@ -169,7 +171,7 @@ class _Printer:
         """When some rule, predicate or map would be asked what it was never asked."""
         asked = [*(rule.asking for rule in self.reading.rules), *self.trees.values()]
         unmapped = (
-            both(option.guard, among(slot, set(self._possible(slot)) - set(image), self._possible(slot)))
+            both(option.offered, among(slot, set(self._possible(slot)) - set(image), self._possible(slot)))
             for option in self.options
             for slot, image in self._images(option.effect).items()
         )
@@ -220,7 +222,7 @@ class _Printer:
 
     def _processes(self) -> Iterator[tuple[str, list[str]]]:
         if not self.fair:
-            yield "world", [*self._starts(), *map(self._option, self.options), *self._trap()]
+            yield "world", [*self._starts(), *self._written(self.options), *self._trap()]
             return
         if self.several:
             yield self.given.new("start"), list(self._starts())
@@ -234,9 +236,9 @@ class _Printer:
             (fair_group if fairness is Fairness.WEAK else unfair).append(option)
         for (actor, component), options in groups.items():
             if options:
-                name = self.given.new(actor if component is None else f"{actor}_{component}")
-                yield name, list(map(self._option, options))
-        yield UNFAIR, ["  :: d_step { true -> skip }", *map(self._option, unfair), *self._trap()]
+                name = self.given.new(actor if component is None else f"{actor} {component}")
+                yield name, list(self._written(options))
+        yield UNFAIR, ["  :: d_step { true -> skip }", *self._written(unfair), *self._trap()]
 
     def _text(self, formula: Formula) -> str:
         return text(formula, lambda slot: self.names[slot])
@@ -248,6 +250,9 @@ class _Printer:
         for start in self.reading.starts if self.several else ():
             writes = "; ".join(f"{self.names[slot]} = {value}" for slot, value in enumerate(start))
             yield f"  :: d_step {{ started == 0 -> {writes}; started = 1 }}"
+
+    def _written(self, options: Iterable[_Option]) -> Iterator[str]:
+        return (self._option(option) for option in options if option.guard != FALSE)
 
     def _option(self, option: _Option) -> str:
         words = remark(f"{self.world.label((option.rule.rule.name, option.rule.asking.component))}: {option.effect.what}")
@@ -269,7 +274,7 @@ class _Printer:
 
     def _trap(self) -> Iterator[str]:
         condition = self._unlisted()
-        if condition != either():
+        if condition != FALSE:
             yield "  /* a reading that was not seen when this was written */"
             yield f"  :: d_step {{ {self._begun(self._text(condition))} -> assert(false) }}"
 
@@ -282,7 +287,7 @@ class _Printer:
     def _holds(self, predicate: Predicate | None, claim: _Claim) -> Formula:
         if predicate is None:
             return TRUE
-        return where(self.trees[id(predicate), claim.component].tree, lambda leaf, _: TRUE if leaf.answer[0] else either())
+        return where(self.trees[id(predicate), claim.component].tree, lambda leaf, _: TRUE if leaf.answer[0] else FALSE)
 
     def _reached(self, formula: Formula) -> Iterator[str]:
         """The claim ends, which is a violation, as soon as the condition holds."""
@@ -325,7 +330,7 @@ def _given(path: Mapping[int, int], slot: int, formula: Formula, image: Mapping[
     """What is left of a condition on one slot where its value may be known."""
     if slot not in path:
         return formula
-    return TRUE if image.get(path[slot], path[slot]) != path[slot] else either()
+    return TRUE if image.get(path[slot], path[slot]) != path[slot] else FALSE
 
 
 def _collect(tree: object, effects: dict[Effect, None]) -> None:

@@ -1,0 +1,152 @@
+"""A machine's Promela text, read and run here: it has the configurations and steps of the compiled machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from promela_machines import configurations_of
+from promela_text import Model, read, walked
+
+from fsm.check.promela import promela_of_machine
+from fsm.errors import UsageError
+from fsm.kernel import Chart, Compound, Machine, Parallel, compile_chart, edge, state
+from fsm.machines import MACHINES
+from tests.kernel.random_charts import random_machines
+
+
+def configuration(machine: Machine, model: Model, values: tuple[int, ...]) -> Any:
+    """The configuration that the variables say."""
+    active = {
+        model.told[compound][number]
+        for compound, number in zip(model.told, values, strict=True)
+        if number
+    }
+    parallels = {each.id for each in machine.states if each.kind == "parallel"}
+    regions = {each.id for each in machine.states if each.parent in active & parallels}
+    return machine.configuration(tuple(each.id for each in machine.states if each.id in active | regions))
+
+
+def assert_same_graph(machine: Machine) -> None:
+    model = read(promela_of_machine(machine))
+    found, wanted = walked(model), configurations_of(machine)
+    said = {values: configuration(machine, model, values) for values in found.states}
+    assert set(said.values()) == wanted.configurations
+    assert len(said) == len(wanted.configurations)
+    edges = [(said[source], label, said[target]) for source, label, target in found.edges]
+    assert sorted(edges) == sorted(wanted.edges)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_text_of_a_registered_machine_has_its_graph(name: str) -> None:
+    assert_same_graph(MACHINES[name])
+
+
+@pytest.mark.parametrize("seeds", [range(start, start + 20) for start in range(0, 60, 20)], ids=str)
+def test_the_text_of_random_charts_has_their_graph(seeds: range) -> None:
+    judged = refused = 0
+    for _, machine in random_machines(seeds):
+        try:
+            assert_same_graph(machine)
+            judged += 1
+        except UsageError:
+            refused += 1
+    assert judged >= 5, f"{refused} of the charts were refused, {judged} judged"
+
+
+class Regions(Chart):
+    """Two regions that move at once, and a way out of both."""
+
+    class both(Parallel, initial=True):
+        """Both."""
+
+        class left(Compound):
+            """Left."""
+
+            l1 = state("L1.", initial=True)
+            l2 = state("L2.", outcome="good")
+
+        class right(Compound):
+            """Right."""
+
+            r1 = state("R1.", initial=True)
+            r2 = state("R2.", outcome="good")
+
+    out = state("Out.", outcome="good")
+    edge(both.left.l1, both.left.l2, "Left moves.", event="go")
+    edge(both.right.r1, both.right.r2, "Right moves.", event="go")
+    edge(both, out, "Leaves.", event="leave")
+
+
+def _leaving() -> type[Chart]:
+    class Leaving(Chart):
+        """A region that leaves."""
+
+        class both(Parallel, initial=True):
+            """Both."""
+
+            left = state("Left.")
+            right = state("Right.")
+
+        out = state("Out.", outcome="good")
+        edge(both.left, out, "Leaves.", event="go")
+        edge(both.right, None, "Stays.", event="look")
+
+    return Leaving
+
+
+def _staying() -> type[Chart]:
+    class Staying(Chart):
+        """A region that stays while the whole may move."""
+
+        class both(Parallel, initial=True):
+            """Both."""
+
+            left = state("Left.")
+            right = state("Right.")
+
+        out = state("Out.", outcome="good")
+        edge(both.left, None, "Stays.", event="go")
+        edge(both, out, "Moves.", event="go")
+
+    return Staying
+
+
+@pytest.mark.parametrize(
+    ("chart", "problem"),
+    [
+        pytest.param(_leaving, "left --go--> out leaves both", id="leaving"),
+        pytest.param(_staying, "left --go--> left stays while both", id="staying"),
+    ],
+)
+def test_what_the_text_cannot_say_is_refused(chart: Any, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        promela_of_machine(compile_chart(chart()))
+
+
+def test_two_regions_move_in_one_step() -> None:
+    machine = compile_chart(Regions)
+    found = walked(read(promela_of_machine(machine)))
+    assert (len(found.states), len(found.edges)) == (3, 3)
+
+
+def _retargeted(machine: Machine, row: int, target: str) -> Machine:
+    """The declaration with another target in one row; the compiled code stays what it was."""
+    rows = list(machine.transitions)
+    rows[row] = replace(rows[row], target=target)
+    return replace(machine, transitions=tuple(rows))
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_row_that_the_compiler_read_otherwise_is_noticed(name: str) -> None:
+    """Every row of the machine gets another target in turn, a sibling of the right one, and the graphs must differ."""
+    machine, changed = MACHINES[name], 0
+    for row, edge in enumerate(machine.transitions):
+        parent = machine.info(edge.target or edge.source).parent
+        others = [each.id for each in machine.states if each.parent == parent]
+        for other in [each for each in others if each not in (edge.target, edge.source)][:1]:
+            changed += 1
+            with pytest.raises(AssertionError):
+                assert_same_graph(_retargeted(machine, row, other))
+    assert changed > len(machine.transitions) / 2
