@@ -56,7 +56,8 @@ class Verifier:
         self._folder = TemporaryDirectory(prefix="fsm-spin-")
         self.folder = Path(self._folder.name)
         (self.folder / "model.pml").write_text(model)
-        self._call(["spin", "-a", *define, "model.pml"])
+        # -o2: SPIN hides variables that no condition reads, and would take states that differ in one for the same
+        self._call(["spin", "-a", "-o2", *define, "model.pml"])
         self._call(["gcc", "-w", *compile_with, "-o", "pan", "pan.c"])
 
     def __enter__(self) -> Verifier:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ class ConfigurationGraph:
 
 
 def configurations_of(machine: Machine) -> ConfigurationGraph:
-    """By the functions that the compiler generated, with guards that are told what to say and actions that do nothing."""
+    """By the compiler's own functions, with guards that are told what to say and actions that do nothing."""
     said: dict[str, bool] = {}
     code = _free(machine, said)
     graph, waiting = ConfigurationGraph({machine.initial}), [machine.initial]
@@ -59,8 +59,12 @@ def _free(machine: Machine, said: Mapping[str, bool]) -> dict[str, Any]:
     code = dict(machine.next_of.__globals__)
     for name in code:
         if name.startswith("if_"):
-            code[name] = lambda context, event, guard=name.removeprefix("if_"): said[guard]
+            code[name] = _answering(said, name.removeprefix("if_"))
         elif name.startswith("do_"):
             code[name] = lambda context, event: (context, ())
     exec(machine.source, code)  # the compiler's own text
     return code
+
+
+def _answering(said: Mapping[str, bool], guard: str) -> Callable[[Any, Event], bool]:
+    return lambda context, event: said[guard]

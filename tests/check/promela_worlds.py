@@ -1,92 +1,13 @@
-"""Small worlds, and their graphs by the words of the contract alone, without engine and without exporter."""
+"""Small worlds, each with something that is easy to get wrong, and their mutants."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from fsm.kernel import Kind, Move, Part, Property, Rule, World
-
-
-class PlainView:
-    """A state as a rule sees it, and nothing else."""
-
-    def __init__(self, world: World, state: dict[Any, Any], index: int | None) -> None:
-        self._world, self._state, self._index = world, state, index
-
-    @property
-    def index(self) -> int:
-        assert self._index is not None
-        return self._index
-
-    @property
-    def components(self) -> int:
-        return self._world.components
-
-    def of(self, index: int) -> PlainView:
-        return PlainView(self._world, self._state, index)
-
-    def __getitem__(self, part: str) -> Any:
-        return self._state[part, self._index if self._world.parts[part].own else None]
-
-    def __getattr__(self, part: str) -> Any:
-        return self[part]
-
-
-@dataclass
-class Graph:
-    """States and labelled edges (rule of component, words), both as tuples of values in the order of the slots."""
-
-    starts: list[tuple[Any, ...]]
-    edges: set[tuple[tuple[Any, ...], str, int | None, str, tuple[Any, ...]]] = field(default_factory=set)
-    states: set[tuple[Any, ...]] = field(default_factory=set)
-
-
-def graph_of(world: World) -> Graph:
-    """Every state and edge that the contract of `World` and `Move` allows."""
-    starts = list(dict.fromkeys(world.initial_states()))
-    graph = Graph(starts, states=set(starts))
-    waiting = list(starts)
-    while waiting:
-        source = waiting.pop()
-        for rule in world.rules:
-            for component in range(world.components) if rule.own else (None,):
-                view = PlainView(world, dict(zip(world.slots, source, strict=True)), component)
-                for move in rule.moves(view):
-                    target = _after(world, source, move, component)
-                    if target != source:
-                        graph.edges.add((source, rule.name, component, move.what, target))
-                    if target not in graph.states:
-                        graph.states.add(target)
-                        waiting.append(target)
-    return graph
-
-
-def _after(world: World, source: tuple[Any, ...], move: Move, component: int | None) -> tuple[Any, ...]:
-    state: dict[Any, Any] = dict(zip(world.slots, source, strict=True))
-    written = {}
-    for key, value in move.writes.items():
-        part, index = (key, component if world.parts[key].own else None) if isinstance(key, str) else key
-        written[part, index] = value
-    for name in move.applies:
-        for part, function in world.maps[name].items():
-            for slot in state:
-                if slot[0] == part and slot not in written:
-                    state[slot] = function(state[slot])
-    return tuple((state | written).values())
-
-
-def refuted(world: World, property: Property, index: int) -> bool:
-    """Whether some reachable state refutes an `always`, of that component if it is a component's own."""
-    assert property.then
-    for values in graph_of(world).states:
-        state = dict(zip(world.slots, values, strict=True))
-        view = PlainView(world, state, index if property.own else None)
-        if (property.given is None or property.given(view)) and not property.then(view):
-            return True
-    return False
-
+from fsm.check.plain import explored, view_of
+from fsm.kernel import Kind, Move, Part, Rule, World
 
 # ------------------------------------------------------------------ the worlds
 
@@ -268,12 +189,10 @@ class Mistake(NamedTuple):
 def mistakes_of(world: World) -> list[Mistake]:
     """Every mistake that a rule can make about one part, found by watching what it reads in all states."""
     met: dict[tuple[str, str], dict[Any, None]] = {}
-    for values in sorted(graph_of(world).states, key=str):
-        state = dict(zip(world.slots, values, strict=True))
+    for state in explored(world).states:
         for rule in world.rules:
             for component in range(world.components) if rule.own else (None,):
-                watched = _Watched(PlainView(world, state, component), met, rule.name)
-                list(rule.moves(watched))
+                list(rule.moves(_Watched(view_of(world, state, component), met, rule.name)))
     return [
         Mistake(rule, part, value, other)
         for (rule, part), values in met.items()

@@ -112,7 +112,7 @@ class _Printer:
             if region is domain:
                 return
             if region.parent and region.parent.kind == "parallel":
-                raise UsageError(f"{self.machine.name}: {edge} leaves {region.parent.id}, a parallel state, from inside")
+                raise UsageError(f"{self.machine.name}: {edge} leaves {region.parent.id} from inside a region")
 
     # -------------------------------------------------------------- the choice, under certain answers of the guards
 
@@ -133,7 +133,9 @@ class _Printer:
             return self._assignments(edge) if edge else "skip"
         if node.kind == "compound":
             variable = self.variables[node]
-            return _case([(f"{variable} == {child.number}", self._taken(child, first, edge)) for child in node.children])
+            return _case(
+                [(f"{variable} == {child.number}", self._taken(child, first, edge)) for child in node.children]
+            )
         inside = _either([self._chosen(region, first) for region in node.children])
         regions = "; ".join(
             statements for region in node.children if (statements := self._taken(region, first, None)) != "skip"

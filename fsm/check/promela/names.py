@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 
 _TAKEN = frozenset(
-    "active assert atomic bit bool break byte c_code c_decl c_expr c_state c_track chan D_proctype d_step do else empty"
-    " enabled end eval false fi for full goto hidden if in init inline int len local ltl mtype nempty never nfull"
-    " notrace np_ od of pc_value pid printf printm priority proctype provided return run select set_priority"
-    " get_priority short show skip timeout trace true typedef unless unsigned xr xs".split()
+    word
+    for line in (
+        "active assert atomic bit bool break byte c_code c_decl c_expr c_state c_track chan d_proctype d_step do else",
+        "empty enabled end eval false fi for full get_priority goto hidden if in init inline int len local ltl mtype",
+        "nempty never nfull notrace np_ od of pc_value pid printf printm priority proctype provided return run select",
+        "set_priority short show skip timeout trace true typedef unless unsigned xr xs",
+    )
+    for word in line.split()
 )
+"""Words with a meaning of their own."""
 
 
 class Names:

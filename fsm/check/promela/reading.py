@@ -97,6 +97,8 @@ class RecordingView:
         return self._asking.values.value(part, self._state[slot])
 
     def __getattr__(self, part: str) -> Any:
+        if part.startswith("__"):
+            raise AttributeError(part)
         return self[part]
 
 

@@ -6,10 +6,11 @@ an assertion fails, so a state that was forgotten here cannot be forgotten there
 
 What SPIN counts is what we count, but for two things that are known exactly:
 * it counts the coming into being of the first state as one more transition;
-* a world with several initial states gets one state more, in which nothing has been decided, and from it a transition to
-  each of them.
+* a world with several initial states gets one state more, in which nothing has been decided, and from it a
+  transition to each of them.
 Moves that change nothing, and moves of one rule with the same words and the same target, are left out by the guards, as
-they are no transitions of ours. Search without partial order reduction (`-DNOREDUCE`), which leaves states out.
+they are no transitions of ours. Two of SPIN's economies must be off: partial order reduction (`-DNOREDUCE`), which
+leaves states out, and the hiding of variables that no condition reads (`spin -a -o2`), which takes states for one.
 
 Properties become never claims, one for each component where a property is a component's own. They are `always`,
 `sometimes` (the claim is violated where such a state exists), `no deadlock`, `eventually` and `leads to`. The last two
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 
 from fsm.check.promela.formula import FALSE, TRUE, Formula, among, both, either, negated, text, unlisted, where
 from fsm.check.promela.names import Names, remark, variable_type
-from fsm.check.promela.reading import Asking, Effect, Leaf, Reading, RuleOf, reading_of
+from fsm.check.promela.reading import Asking, Effect, Leaf, Reading, RuleOf, Tree, reading_of
 from fsm.errors import UsageError
 from fsm.kernel import Fairness, Form, Kind, Predicate, Property, World
 
@@ -43,9 +44,9 @@ def promela_of(world: World, properties: Sequence[Property] = (), *, fair: bool 
         _refuse(each, fair=fair)
     claims = [claim for each in properties for claim in _claims(world, each)]
     predicates = {
-        (id(predicate), claim.component): (f"property {claim.id!r}", predicate, claim.component)
+        (id(predicate), claim.component): (f"property {claim.about.id!r}", predicate, claim.component)
         for claim in claims
-        for predicate in (claim.property.given, claim.property.then)
+        for predicate in (claim.about.given, claim.about.then)
         if predicate
     }
     reading = reading_of(world, predicates.values(), limit)
@@ -53,34 +54,30 @@ def promela_of(world: World, properties: Sequence[Property] = (), *, fair: bool 
     return "\n".join(_Printer(reading, claims, trees, fair=fair).lines()) + "\n"
 
 
-def claims_of(world: World, property: Property) -> tuple[str, ...]:
+def claims_of(world: World, about: Property) -> tuple[str, ...]:
     """The names of a property's never claims, one for each component that it is claimed of."""
-    return tuple(claim.name for claim in _claims(world, property))
+    return tuple(claim.name for claim in _claims(world, about))
 
 
 @dataclass(frozen=True)
 class _Claim:
     name: str
-    property: Property
+    about: Property
     component: int | None
 
-    @property
-    def id(self) -> str:
-        return self.property.id
+
+def _claims(world: World, about: Property) -> list[_Claim]:
+    name = Names().new(f"claim {about.id}")
+    if not about.own:
+        return [_Claim(name, about, None)]
+    return [_Claim(f"{name}_{component}", about, component) for component in range(world.components)]
 
 
-def _claims(world: World, property: Property) -> list[_Claim]:
-    name = Names().new(f"claim_{property.id}")
-    if not property.own:
-        return [_Claim(name, property, None)]
-    return [_Claim(f"{name}_{component}", property, component) for component in range(world.components)]
-
-
-def _refuse(property: Property, *, fair: bool) -> None:
-    if property.form not in JUDGED:
-        raise UsageError(f"property {property.id!r}: SPIN cannot judge {property.form.value!r}")
-    if property.form in LIVENESS and not fair:
-        raise UsageError(f"property {property.id!r}: {property.form.value!r} needs fairness; export with fair=True")
+def _refuse(about: Property, *, fair: bool) -> None:
+    if about.form not in JUDGED:
+        raise UsageError(f"property {about.id!r}: SPIN cannot judge {about.form.value!r}")
+    if about.form in LIVENESS and not fair:
+        raise UsageError(f"property {about.id!r}: {about.form.value!r} needs fairness; export with fair=True")
 
 
 @dataclass(frozen=True)
@@ -199,7 +196,9 @@ class _Printer:
         if self.fair:
             yield "/* For liveness only: the process that promises nothing passes its turn, which SPIN counts too. */"
             return
-        counted = (states + 1, transitions + len(self.reading.starts) + 1) if self.several else (states, transitions + 1)
+        counted = (
+            (states + 1, transitions + len(self.reading.starts) + 1) if self.several else (states, transitions + 1)
+        )
         yield f"/* SPIN without partial order reduction counts {counted[0]} states and {counted[1]} transitions. */"
 
     def _variables(self) -> Iterator[str]:
@@ -227,7 +226,7 @@ class _Printer:
         if self.several:
             yield self.given.new("start"), list(self._starts())
         groups: dict[tuple[str, int | None], list[_Option]] = {}
-        unfair = []
+        unfair: list[_Option] = []
         for option in self.options:
             fairness = option.rule.rule.assumed
             if fairness is Fairness.STRONG:
@@ -255,7 +254,9 @@ class _Printer:
         return (self._option(option) for option in options if option.guard != FALSE)
 
     def _option(self, option: _Option) -> str:
-        words = remark(f"{self.world.label((option.rule.rule.name, option.rule.asking.component))}: {option.effect.what}")
+        words = remark(
+            f"{self.world.label((option.rule.rule.name, option.rule.asking.component))}: {option.effect.what}"
+        )
         assignments = "; ".join(
             f"{self.names[slot]} = {self._expression(slot, image)}"
             for slot, image in self._images(option.effect).items()
@@ -279,9 +280,9 @@ class _Printer:
             yield f"  :: d_step {{ {self._begun(self._text(condition))} -> assert(false) }}"
 
     def _claim(self, claim: _Claim) -> Iterator[str]:
-        yield remark(claim.property.sentence)
+        yield remark(claim.about.sentence)
         yield f"never {claim.name} {{"
-        yield from _CLAIMS[claim.property.form](self, claim)
+        yield from _CLAIMS[claim.about.form](self, claim)
         yield "}"
 
     def _holds(self, predicate: Predicate | None, claim: _Claim) -> Formula:
@@ -294,23 +295,23 @@ class _Printer:
         yield f"  do :: {self._begun(self._text(formula))} -> break :: else od"
 
     def never(self, claim: _Claim) -> Iterator[str]:
-        bad = both(self._holds(claim.property.given, claim), negated(self._holds(claim.property.then, claim)))
+        bad = both(self._holds(claim.about.given, claim), negated(self._holds(claim.about.then, claim)))
         return self._reached(bad)
 
     def once(self, claim: _Claim) -> Iterator[str]:
-        return self._reached(self._holds(claim.property.then, claim))
+        return self._reached(self._holds(claim.about.then, claim))
 
     def rests(self, claim: _Claim) -> Iterator[str]:
         moving = either(*(option.guard for option in self.options if option.rule.rule.kind is Kind.NORMAL))
-        return self._reached(both(negated(self._holds(claim.property.then, claim)), negated(moving)))
+        return self._reached(both(negated(self._holds(claim.about.then, claim)), negated(moving)))
 
     def lasting(self, claim: _Claim) -> Iterator[str]:
-        then = self._begun(self._text(self._holds(claim.property.then, claim)))
+        then = self._begun(self._text(self._holds(claim.about.then, claim)))
         yield f"accept: do :: !({then}) od"
 
     def answered(self, claim: _Claim) -> Iterator[str]:
-        given = self._holds(claim.property.given, claim)
-        then = self._holds(claim.property.then, claim)
+        given = self._holds(claim.about.given, claim)
+        then = self._holds(claim.about.then, claim)
         yield f"  do :: {self._begun(self._text(both(given, negated(then))))} -> goto accept :: true od;"
         yield f"accept: do :: !({self._text(then)}) od"
 
@@ -333,16 +334,10 @@ def _given(path: Mapping[int, int], slot: int, formula: Formula, image: Mapping[
     return TRUE if image.get(path[slot], path[slot]) != path[slot] else FALSE
 
 
-def _collect(tree: object, effects: dict[Effect, None]) -> None:
+def _collect(tree: Tree | None, effects: dict[Effect, None]) -> None:
     """Every effect at a leaf of the tree, in the order in which they were met."""
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Leaf):
-            effects.update(dict.fromkeys(node.answer))
-        elif node is not None:
-            stack.extend(reversed(_children(node)))
-
-
-def _children(node: object) -> Iterable[object]:
-    return list(getattr(node, "children", {}).values())
+    if isinstance(tree, Leaf):
+        effects.update(dict.fromkeys(tree.answer))
+    elif tree is not None:
+        for child in tree.children.values():
+            _collect(child, effects)
