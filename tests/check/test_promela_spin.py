@@ -35,13 +35,13 @@ from fsm.machines import MACHINES
 pytestmark = pytest.mark.skipif(bool(spin.missing()), reason=spin.missing() or "SPIN is here")
 
 SEED = 20261126
-DEPTH = "-m1000000"
+OPTIONS = ("-m200000", "-w20")
 
 
 def counted(text: str) -> tuple[int, int]:
     """States and transitions, by SPIN."""
     with spin.Verifier(text) as verifier:
-        judged = verifier.run(DEPTH)
+        judged = verifier.run(*OPTIONS)
     assert judged.errors == 0, judged.output
     assert judged.complete
     return judged.states, judged.transitions
@@ -55,7 +55,7 @@ def refuted_by_spin(world: World, *claims: Property) -> list[str]:
         if asked:
             with spin.Verifier(promela_of(world, asked, fair=fair), compiled) as verifier:
                 for each in asked:
-                    judged = [verifier.run(DEPTH, *options, "-N", name) for name in claims_of(world, each)]
+                    judged = [verifier.run(*OPTIONS, *options, "-N", name) for name in claims_of(world, each)]
                     # a trap that was sprung is no verdict
                     assert not any("assertion violated" in one.output for one in judged)
                     refuted += [each.id] if any(one.errors for one in judged) else []
@@ -247,6 +247,6 @@ def test_several_initial_states_are_all_judged() -> None:
 def test_spin_stops_at_a_reading_that_was_not_exported() -> None:
     text = promela_of(snapshot_world(1, 2, 1, 0))
     with spin.Verifier(text.replace("pod_0 == 0", "pod_0 != 5")) as verifier:
-        judged = verifier.run(DEPTH)
+        judged = verifier.run(*OPTIONS)
     assert judged.errors == 1
     assert "assertion violated" in judged.output
