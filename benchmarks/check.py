@@ -2,6 +2,8 @@
 
 Every exploration is a process of its own; times are its CPU time. What is left out: for SPIN generating and compiling
 the verifier, for Python starting and importing. Before a time is compared, the counts of both sides are.
+What is checked are three invariants and that every backup ends, under weak fairness; on our side also that final phases
+stay final.
 """
 
 from __future__ import annotations

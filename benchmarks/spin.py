@@ -90,14 +90,15 @@ class Verifier:
 
 def _read(output: str, seconds: float, peak: int) -> Judged:
     def number(pattern: str) -> int:
+        """SPIN writes eight digits, and from 10^8 on an exponent."""
         found = re.search(pattern, output)
         if not found:
             raise ValueError(pattern)
-        return int(found[1])
+        return round(float(found[1]))
 
     return Judged(
-        states=number(r"(\d+) states, stored"),
-        transitions=number(r"(\d+) transitions \(= (?:stored|visited)\+matched\)"),
+        states=number(r"(\S+) states, stored"),
+        transitions=number(r"(\S+) transitions \(= (?:stored|visited)\+matched\)"),
         errors=number(r"errors: (\d+)"),
         complete="Search not completed" not in output,
         seconds=seconds,
