@@ -53,8 +53,8 @@ def in_words(graph: PlainGraph) -> tuple[set[Any], list[Any]]:
     world = graph.world
 
     def words(part: str, value: Any) -> str:
-        facts = world.parts[part].told(part, value)
-        return ", ".join(f"{k} {v}" for k, v in facts.items()) if world.parts[part].facts else str(value)
+        facts = world.parts[part].told(part, value) if world.parts[part].facts else {}
+        return ", ".join(f"{k} {v}" for k, v in facts.items()) or str(value)
 
     states = [
         tuple(words(part, value) for (part, _), value in zip(world.slots, state, strict=True)) for state in graph.states

@@ -215,9 +215,12 @@ class _Printer:
             yield "bit started = 0;"
 
     def _told(self, part: str, value: object) -> str:
+        """The value in words; its text where the part declares none, or tells nothing."""
         declared = self.world.parts[part]
-        facts = {part: str(value)} if declared.facts is None else declared.told(part, value)
-        return ", ".join(facts.values()) if len(facts) == 1 else ", ".join(f"{k} {v}" for k, v in facts.items())
+        facts = declared.told(part, value) if declared.facts else {}
+        if len(facts) > 1:
+            return ", ".join(f"{fact} {words}" for fact, words in facts.items())
+        return next(iter(facts.values()), str(value))
 
     def _processes(self) -> Iterator[tuple[str, list[str]]]:
         if not self.fair:
