@@ -80,6 +80,35 @@ class Regions(Chart):
     edge(both, out, "Leaves.", event="leave")
 
 
+class Deep(Chart):
+    """A way past what a region would enter by default."""
+
+    out = state("Out.", initial=True)
+
+    class both(Parallel):
+        """Both."""
+
+        class left(Compound):
+            """Left."""
+
+            class first(Compound, initial=True):
+                """What is entered by default, with a state of its own."""
+
+                f1 = state("F1.", initial=True, outcome="good")
+
+            second = state("Second.", outcome="good")
+
+        right = state("Right.", outcome="good")
+
+    edge(out, both, "By default.", event="enter")
+    edge(out, both.left.second, "Past the default.", event="pass")
+    edge(both, out, "Leaves.", event="leave")
+
+
+def test_what_is_entered_by_name_is_not_also_entered_by_default() -> None:
+    assert_same_graph(compile_chart(Deep))
+
+
 def _leaving() -> type[Chart]:
     class Leaving(Chart):
         """A region that leaves."""

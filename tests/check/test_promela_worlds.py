@@ -18,6 +18,7 @@ from fsm.check.report import Verdict
 from fsm.errors import DeclarationError, UsageError
 from fsm.kernel import (
     Fairness,
+    Kind,
     Move,
     Part,
     Property,
@@ -67,9 +68,11 @@ def in_words(graph: PlainGraph) -> tuple[set[Any], list[Any]]:
 
 
 def assert_same_graph(world: World) -> None:
-    model = read(promela_of(world))
+    text = promela_of(world)
+    model, graph = read(text), explored(world)
+    assert f": {len(graph.states)} states, {len(graph.edges)} transitions. */" in text.splitlines()[0]
     states, edges = told(world, model, walked(model))
-    wanted_states, wanted_edges = in_words(explored(world))
+    wanted_states, wanted_edges = in_words(graph)
     assert states == wanted_states
     assert sorted(edges) == sorted(wanted_edges)
 
@@ -289,6 +292,18 @@ def test_a_deadlock_and_a_state_that_is_reached_are_claims_too() -> None:
         sometimes("two_of_log", "s", lambda view: view.left == 2 and view.mode == "log"),
     ]
     assert walked(read(promela_of(world, properties))).violated == {"claim_never_rests", "claim_two"}
+
+
+def test_what_only_a_person_can_leave_is_a_deadlock() -> None:
+    def press(view: Any) -> list[Move]:
+        return [Move("press", {"a": 1})]
+
+    for kind in Kind:
+        world = World("w", {"a": Part(0)}, (Rule("press", "x", press, kind),))
+        claim = no_deadlock("rests", "s", lambda view: view.a == 1)
+        violated = walked(read(promela_of(world, [claim]))).violated
+        assert violated == (set() if kind is Kind.NORMAL else {"claim_rests"})
+        assert bool(violated) == refuted(world, claim)
 
 
 def test_every_weakly_fair_actor_is_a_process_and_what_promises_nothing_is_one_more() -> None:
