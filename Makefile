@@ -13,7 +13,7 @@ N ?= 1000
 FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test exhaustive bench diagrams docs stale lint conformance vectors clean
+.PHONY: help run test exhaustive bench bench-check diagrams docs stale lint conformance vectors clean
 
 help:
 	@echo 'make run         replay the bundled stories: timelines with verdicts, pictures in build/pictures'
@@ -23,6 +23,7 @@ help:
 	@echo 'make conformance fresh vectors from the operator itself, judged; needs Go (SEED=7 N=1000)'
 	@echo 'make vectors     print the checked-in vectors anew; needs Go, and takes three minutes'
 	@echo 'make bench       speed and size, as ratios'
+	@echo 'make bench-check the model checker against SPIN, if there is one, and a dictionary; some minutes'
 	@echo 'make diagrams    draw the pictures in diagrams/ anew'
 	@echo 'make docs        write the generated parts of docs/ anew'
 	@echo 'make stale       fails where a picture or a generated part is out of date'
@@ -39,6 +40,9 @@ exhaustive: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+bench-check: $(VENV)/.dev
+	$(BIN)/python -m benchmarks check
 
 diagrams: $(VENV)/.run
 	$(BIN)/python -m fsm.diagram.generate diagrams

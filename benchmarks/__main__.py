@@ -15,10 +15,12 @@ from benchmarks import report
 from benchmarks.measure import QUICK, Finding, Settings
 
 BENCHMARKS = ("dispatch", "snapshot", "memory", "startup", "replay")
+LONG = ("check",)
+"""Those that run only when they are named."""
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(BENCHMARKS))
+@click.argument("names", nargs=-1, type=click.Choice((*BENCHMARKS, *LONG)))
 @click.option("--quick", is_flag=True, help="A few seconds, for a first look.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output instead of tables.")
 @click.option("--seed", type=int, default=Settings.seed, show_default=True, help="Orders the rounds, makes the input.")
