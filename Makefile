@@ -33,10 +33,10 @@ run: $(VENV)/.run
 	@$(BIN)/backup-fsm replay --story all --diagrams build/pictures --diagram-format svg --diagram-format png
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not exhaustive"
+	$(BIN)/python -m pytest -m "not exhaustive" -n auto
 
 exhaustive: $(VENV)/.dev
-	$(BIN)/python -m pytest -m exhaustive
+	$(BIN)/python -m pytest -m exhaustive -n auto
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
