@@ -172,7 +172,7 @@ def _remembered(told: tuple[Told, ...], phase: str, mode: str) -> tuple[Told, ..
     others = [
         Told(each.type, each.status) for each in told if each.type != phase and each.type in _ASKED[mode == "log"]
     ]
-    working = any(each.type in _AT_WORK for each in others)
+    working = phase not in _AT_WORK and any(each.type in _AT_WORK for each in others)
     kept = [each for each in others if each.type not in _AT_WORK] + [Told("Scheduled")] * working
     return tuple(sorted([*_only(told, phase), *kept]))
 
