@@ -13,12 +13,13 @@ N ?= 1000
 FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test exhaustive bench bench-check diagrams docs stale lint conformance vectors clean
+.PHONY: help run test exhaustive check bench bench-check diagrams docs stale lint conformance vectors clean
 
 help:
 	@echo 'make run         replay the bundled stories: timelines with verdicts, pictures in build/pictures'
 	@echo 'make test        the tests'
 	@echo 'make exhaustive  the slow and complete tests'
+	@echo 'make check       the property catalogue in both worlds; stories go to build/stories'
 	@echo 'make lint        style, types, and who may import whom'
 	@echo 'make conformance fresh vectors from the operator itself, judged; needs Go (SEED=7 N=1000)'
 	@echo 'make vectors     print the checked-in vectors anew; needs Go, and takes three minutes'
@@ -37,6 +38,10 @@ test: $(VENV)/.dev
 
 exhaustive: $(VENV)/.dev
 	$(BIN)/python -m pytest -m exhaustive -n auto
+
+check: $(VENV)/.run
+	$(BIN)/backup-fsm check --world operator-v1.6 --stories build/stories/operator-v1.6
+	$(BIN)/backup-fsm check --world ours --stories build/stories/ours
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
