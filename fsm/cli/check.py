@@ -21,7 +21,7 @@ from fsm.cli.options import output_option
 from fsm.cli.output import JsonObject, Output, Span, indented
 from fsm.environment import CATALOGUE, MISHAPS, UNASKED, WORLDS, Claim, Watch, Wish, coverage_claims, world_of
 from fsm.errors import InputError, Place, UsageError
-from fsm.kernel import World, plain, typed
+from fsm.kernel import Form, World, plain, typed
 
 EPILOG = """\b
 Examples:
@@ -30,6 +30,7 @@ Examples:
   backup-fsm check --property delete-is-repeated     tells the shortest story that breaks it
   backup-fsm check --property no-orphan --budget faults=2 --budget api=1 --limit-time 5m
   backup-fsm check --property one-subcommand --output html > story.html
+  backup-fsm check --property one-end --output promela > world.pml
   backup-fsm check --stories build/stories           every story as text, JSON, Mermaid and a page
   backup-fsm check --replay build/stories/delete-is-repeated.json
 
@@ -37,7 +38,7 @@ Each claim is checked with the fewest mishaps that it is worth asking about; --b
 """
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-FORMS = ("text", "json", "html", "junit")
+FORMS = ("text", "json", "html", "junit", "promela")
 STORY_FORMS = ("txt", "json", "mmd", "html")
 
 
@@ -195,6 +196,8 @@ def command(
     if file is not None:
         return _replay(file)
     campaign = Campaign(asked)
+    if output == "promela":
+        return _promela(campaign)
     code = {"text": _text, "json": _json, "html": _html, "junit": _junit}[output](campaign, stories)
     return code if code != FINE or not findings_matter else campaign.code
 
@@ -513,6 +516,19 @@ def _write_stories(answer: Answer, directory: Path | None) -> None:
     }
     for form in STORY_FORMS:
         (directory / f"{answer.claim.id}.{form}").write_text(texts[form], encoding="utf-8")
+
+
+def _promela(campaign: Campaign) -> int:
+    """The world of the chosen claims as a model for SPIN, which then is the judge."""
+    from fsm.check.promela import promela_of
+
+    if len(campaign.groups) != 1:
+        raise UsageError("a model is of one world, and these claims are about several: choose with --property")
+    (group,) = campaign.groups
+    world = world_of(campaign.asked.world, group.mode, dict(group.budgets), campaign.asked.backups, group.wish)
+    fair = any(claim.formula.form in {Form.EVENTUALLY, Form.LEADS_TO} for claim in group.claims)
+    Output(data=True).raw(promela_of(world, [claim.formula for claim in group.claims], fair=fair))
+    return FINE
 
 
 def _list(asked: Asked) -> int:

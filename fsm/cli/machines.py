@@ -8,6 +8,7 @@ import click
 
 from fsm.cli.options import MachineName, output_option
 from fsm.cli.output import JsonObject, Output, Span
+from fsm.errors import UsageError
 from fsm.kernel import Machine, StateInfo, Transition
 from fsm.machines import MACHINES
 
@@ -15,17 +16,23 @@ EPILOG = """\b
 Examples:
   backup-fsm machines
   backup-fsm machines snapshot
+  backup-fsm machines job --output promela > job.pml
   backup-fsm machines log --output json | jq -r '.machines[].transitions[] | [.source, .event, .target] | @tsv'
 """
 
 
 @click.command("machines", epilog=EPILOG)
 @click.argument("name", required=False, type=MachineName())
-@output_option("text", "json")
+@output_option("text", "json", "promela")
 def command(name: str | None, output: str) -> None:
-    """Show the declared machines; with NAME, the states and transitions of one."""
-    shown = Output(data=output == "json")
-    if output == "json":
+    """Show the declared machines; with NAME, the states and transitions of one.
+
+    `promela` is a model of one for SPIN.
+    """
+    shown = Output(data=output != "text")
+    if output == "promela":
+        shown.raw(_promela(name))
+    elif output == "json":
         answer = JsonObject(shown.raw)
         chosen = [MACHINES[name]] if name else list(MACHINES.values())
         answer.array("machines", map(machine_json, chosen))
@@ -34,6 +41,14 @@ def command(name: str | None, output: str) -> None:
         _one(shown, MACHINES[name])
     else:
         _all(shown)
+
+
+def _promela(name: str | None) -> str:
+    from fsm.check.promela import promela_of_machine
+
+    if name is None:
+        raise UsageError(f"a model is of one machine: name one of {', '.join(MACHINES)}")
+    return promela_of_machine(MACHINES[name])
 
 
 def machine_json(machine: Machine) -> dict[str, Any]:
