@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fsm.check.moves import Counted, Outgrown, Rows, Steps, Successors
 from fsm.check.report import Limits, Progress
 from fsm.check.seen import Seen
-from fsm.check.space import Block, Space, State
+from fsm.check.space import Block, Layout, Space, State
 from fsm.check.symmetry import Fold
 from fsm.kernel import Kind, World
 
@@ -242,13 +242,16 @@ class Explorer:
     def _repack(self) -> None:
         """Lays everything out anew, with fields that hold all values."""
         older, layout = self.space.widened()
-        for level in self.found.levels:
-            level.block = layout.repacked(level.block, older)
-        self.fresh = [layout.repacked(block, older) for block in self.fresh]
+        for level, block in zip(
+            self.found.levels, _repacked(older, layout, [each.block for each in self.found.levels]), strict=True
+        ):
+            level.block = block
+        self.fresh = _repacked(older, layout, self.fresh)
         for waiting in (self.seeds, self.later):
             for depth, blocks in waiting.items():
-                waiting[depth] = [layout.repacked(block, older) for block in blocks]
+                waiting[depth] = _repacked(older, layout, blocks)
         self.seen.repack(older, layout)
+        self.stored = sum(level.nbytes for level in self.found.levels)
 
     def _check_memory(self, more: int) -> None:
         """`more`: the bytes that are wanted next."""
@@ -264,3 +267,18 @@ class Explorer:
                 blocks += each
         held = self.stored + self.found.successors.nbytes + self.seen.nbytes + sum(block.nbytes for block in blocks)
         self.found.most_bytes = max(self.found.most_bytes, held + more)
+
+
+def _repacked(older: Layout, layout: Layout, blocks: list[Block]) -> list[Block]:
+    """The blocks, laid out anew; small ones together, for there may be many of them."""
+    found: list[Block] = []
+    start = 0
+    while start < len(blocks):
+        end, many = start + 1, blocks[start].shape[1]
+        while end < len(blocks) and many + blocks[end].shape[1] <= CHUNK:
+            many += blocks[end].shape[1]
+            end += 1
+        whole = layout.repacked(np.concatenate(blocks[start:end], axis=1), older)
+        found += np.split(whole, np.cumsum([block.shape[1] for block in blocks[start : end - 1]]), axis=1)
+        start = end
+    return found

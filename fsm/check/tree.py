@@ -18,6 +18,9 @@ from fsm.errors import DeclarationError, FsmError
 DENSE = 1 << 25
 """How many children may be held in dense rows, in all; others are hashed."""
 
+FEW = 24
+"""Up to so many states walk down one by one, which is faster than the least that an array operation costs."""
+
 Path = tuple[tuple[int, int], ...]
 """What was read: codes, each with the number of the value."""
 
@@ -115,6 +118,12 @@ class Children:
             found[outside] = self._looked_up(nodes[outside] << 32 | numbers[outside])
         return found
 
+    def one(self, node: int, number: int) -> int:
+        """The child of one node."""
+        if number < self._room[node]:
+            return int(self._pool[self._base[node] + number])
+        return int(self._looked_up(np.array([node << 32 | number]))[0]) if self._hashed else 0
+
     def put(self, node: int, number: int, child: int, width: int) -> None:
         """`width`: how many numbers there may be at this node, as far as is known."""
         if number >= self._room[node] and self._used < DENSE:
@@ -194,20 +203,35 @@ class Tree:
             self._learn(source, 0)
         if self._root is not None:
             return np.full(source.size, self._root, np.int64)
+        if source.size <= FEW:
+            return np.array([self._leaf(source, row) for row in range(source.size)], np.int64)
         leaves = np.empty(source.size, np.int64)
-        waiting: list[tuple[Ints, Ints]] = [(np.arange(source.size), np.zeros(source.size, np.int64))]
-        while waiting:
-            rows, nodes = waiting.pop()
+        rows, nodes = np.arange(source.size), np.zeros(source.size, np.int64)
+        while len(rows):  # all of them are equally deep in the tree
+            children = np.empty(len(rows), np.int64)
             codes = self._code[nodes]
             for code in _distinct(codes):
                 here = _where(codes, code)
-                rows_, nodes_ = rows[here], nodes[here]
-                child = self._stepped(source, code, rows_, nodes_)
-                end = child < 0
-                leaves[rows_[end]] = ~child[end]
-                if not end.all():
-                    waiting.append((rows_[~end], child[~end].astype(np.int64)))
+                children[here] = self._stepped(source, code, rows[here], nodes[here])
+            ends = np.flatnonzero(children < 0)
+            leaves[rows[ends]] = ~children[ends]
+            on = np.flatnonzero(children > 0)
+            rows, nodes = rows[on], children[on]
         return leaves
+
+    def _leaf(self, source: Source, row: int) -> int:
+        """The leaf of one state."""
+        node, known = 0, True
+        while True:
+            child = self._children.one(node, int(source.column(self._codes[node])[row]))
+            if child < 0:
+                return ~child
+            if child == 0:
+                assert known, "what was just learned is known"
+                self._learn(source, row)
+                known = False
+            else:
+                node = child
 
     def _stepped(self, source: Source, code: int, rows: Ints, nodes: Ints) -> Ints:
         """The child of every node, asked for where it is not known."""
@@ -258,7 +282,7 @@ class Tree:
         for depth, (code, number) in enumerate(path):
             if self._codes[node] != code:
                 self._unsteady(path[:depth], path[: depth + 1])
-            child = int(self._children.get(np.array([node]), np.array([number]))[0])
+            child = self._children.one(node, number)
             last = depth + 1 == len(path)
             if child == 0:
                 child = ~leaf if last else self._new_node(path[depth + 1][0])
@@ -273,7 +297,9 @@ class Tree:
         return self.space.codes.components if values is None else len(values)
 
     def _new_node(self, code: int) -> int:
-        self.reads.add(code)
+        if code not in self.reads:
+            self.reads.add(code)
+            self.space.readings += 1
         if len(self._codes) == len(self._code):
             self._code = np.concatenate([self._code, np.zeros_like(self._code)])
         self._code[len(self._codes)] = code
