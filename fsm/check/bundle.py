@@ -80,9 +80,12 @@ class Bundle:
         if len(leaves) == 1:  # the leaf's number will do
             self.combos += [(i,) for i in range(len(self.combos), int(leaves[0].max(initial=-1)) + 1)]
             return leaves[0]
-        return np.array(
-            [self._number(combo) for combo in zip(*(each.tolist() for each in leaves), strict=True)], np.int64
-        )
+        keys = leaves[0]
+        for each in leaves[1:]:
+            keys = np.unique(keys * (int(each.max(initial=0)) + 1) + each, return_inverse=True)[1]
+        _, first, keys = np.unique(keys, return_index=True, return_inverse=True)
+        combos = zip(*(each[first].tolist() for each in leaves), strict=True)
+        return np.array([self._number(combo) for combo in combos], np.int64)[keys]
 
     def _number(self, combo: tuple[int, ...]) -> int:
         number = self._numbers.setdefault(combo, len(self.combos))

@@ -25,6 +25,9 @@ CHUNK = 1 << 16
 BATCH = 1 << 22
 """Successors that are compared with what was seen at once."""
 
+SMALL = 1 << 20
+"""Bytes that are not worth counting while no limit is set."""
+
 SLACK = 48
 """Bytes that a successor takes beside its words while it is made."""
 
@@ -255,6 +258,8 @@ class Explorer:
 
     def _check_memory(self, more: int) -> None:
         """`more`: the bytes that are wanted next."""
+        if self.limits.memory is None and more < SMALL:
+            return
         self._note_memory(more)
         if self.limits.memory is not None and self.found.most_bytes > self.limits.memory:
             self.found.most_bytes -= more

@@ -255,20 +255,13 @@ class Tree:
 
     def _asked(self, source: Source, row: int) -> tuple[int, Path]:
         self.calls += 1
-        reading = Reading(self._value, lambda code: int(source.column(code)[row]))
+        reading = Reading(self.space.value, lambda code: int(source.column(code)[row]))
         try:
             leaf = self.ask(reading)
         except Exception as error:
             told = str(error) if isinstance(error, FsmError) else f"{type(error).__name__}: {error}"
             raise DeclarationError(f"{self.name}: {told}; it had read {self.told(tuple(reading.path))}") from error
         return leaf, tuple(reading.path)
-
-    def _value(self, code: int, number: int) -> Any:
-        if code % self.space.codes.count == self.space.codes.index:
-            return number
-        values = self.space.of_code[code % self.space.codes.count]
-        assert values is not None
-        return values.all[number]
 
     def _insert(self, path: Path, leaf: int) -> None:
         if not path:
@@ -292,8 +285,7 @@ class Tree:
             node = child
 
     def _width(self, code: int) -> int:
-        code %= self.space.codes.count
-        values = None if code == self.space.codes.index else self.space.of_code[code]
+        values = self.space.values_of(code)
         return self.space.codes.components if values is None else len(values)
 
     def _new_node(self, code: int) -> int:
@@ -317,8 +309,8 @@ class Tree:
         """A reading in words."""
         codes, told = self.space.codes, []
         for code, number in path:
-            when = " afterwards" if code >= codes.count else ""
-            told.append(f"{codes.name(code % codes.count)}{when}={self._value(code, number)!r}")
+            when = " afterwards" if codes.count <= code < codes.taken else ""
+            told.append(f"{codes.name(code)}{when}={self.space.value(code, number)!r}")
         return ", ".join(told) or "nothing"
 
 
