@@ -97,9 +97,12 @@ class Bundle:
         if self._plan_.renewed():
             self._codes = sorted(set().union(*(tree.reads for tree in self.trees)))
             self._bits = bits_of(self.space, self._codes)
+            self.space.table_room += self.nbytes
             self._table = None
-        if self._table is None and 0 < self._bits <= min(TABLE_BITS, worth(self._asked)):
+        pays = 0 < self._bits <= min(TABLE_BITS, worth(self._asked))
+        if self._table is None and pays and 4 << self._bits <= self.space.table_room:
             self._table = np.full(1 << self._bits, -1, np.int32)
+            self.space.table_room -= self._table.nbytes
 
     def _keys(self, block: Block, component: int | None) -> Ints:
         """The bits of all that is read, side by side."""
@@ -131,6 +134,7 @@ class Bundles:
             kept = {}
             for group in self._groups():
                 kept[group] = self._known.get(group) or Bundle(self.space, group)
+            self.space.table_room += sum(bundle.nbytes for group, bundle in self._known.items() if group not in kept)
             self._known, self._bundles = kept, list(kept.values())
         return iter(self._bundles)
 

@@ -109,6 +109,8 @@ def explored(
 ) -> Exploration:
     """Explores the world. `watch` sees each level before it is expanded, and ends the exploration where it says so."""
     space = Space(world)
+    if limits is not None and limits.memory is not None:
+        space.table_room = limits.memory // 4
     rows = Rows(space, audit)
     fold = Fold(space) if symmetry and world.components > 1 else None
     exploration = Exploration(world, fold, space, rows, Successors(space, rows, fold))
@@ -152,7 +154,7 @@ class Explorer:
         except Stop as stop:
             self.found.stopped_by = stop.limit
             self._keep(self.fresh, self.depth + self.ahead)
-        self._note_memory(0)
+        self.found.most_bytes = max(self.found.most_bytes, self._held())
         rules = self.found.rows.rules
         self.found.fired = {rule.name for rule, silent in zip(rules, self.unfired, strict=True) if not silent}
 
@@ -260,18 +262,18 @@ class Explorer:
         """`more`: the bytes that are wanted next."""
         if self.limits.memory is None and more < SMALL:
             return
-        self._note_memory(more)
-        if self.limits.memory is not None and self.found.most_bytes > self.limits.memory:
-            self.found.most_bytes -= more
+        wanted = self._held() + more
+        if self.limits.memory is not None and wanted > self.limits.memory:
             raise Stop("memory")
+        self.found.most_bytes = max(self.found.most_bytes, wanted)
 
-    def _note_memory(self, more: int) -> None:
+    def _held(self) -> int:
+        """The bytes of all data."""
         blocks = [*self.fresh, *self.batch, *self.faulty]
         for waiting in (self.seeds, self.later):
             for each in waiting.values():
                 blocks += each
-        held = self.stored + self.found.successors.nbytes + self.seen.nbytes + sum(block.nbytes for block in blocks)
-        self.found.most_bytes = max(self.found.most_bytes, held + more)
+        return self.stored + self.found.successors.nbytes + self.seen.nbytes + sum(block.nbytes for block in blocks)
 
 
 def _repacked(older: Layout, layout: Layout, blocks: list[Block]) -> list[Block]:

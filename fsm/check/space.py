@@ -188,6 +188,7 @@ class Space:
         self.of_slot = [self.values[name] for name, _ in self.slots]
         self.of_code = [self.values.get(self.codes.name(code)) for code in range(self.codes.index)]
         self.version = 0
+        self.table_room = 1 << 62  # bytes that look-ups may still take
         self.readings = 0  # rises whenever some memo reads more than before
         self.initial = [tuple(map(self._number, range(len(self.slots)), state)) for state in world.initial_states()]
         self.layout = self._laid_out()

@@ -89,12 +89,12 @@ class Children:
     """Child by node and number: 0 where none is known. Dense rows while they are few, then open addressing."""
 
     def __init__(self) -> None:
-        self._pool = np.zeros(1 << 10, np.int32)
+        self._pool = np.zeros(64, np.int32)
         self._used = 0
-        self._base = np.full(64, -1, np.int64)
-        self._room = np.zeros(64, np.int64)
-        self._keys = np.full(1 << 10, -1, np.int64)
-        self._targets = np.zeros(1 << 10, np.int32)
+        self._base = np.full(16, -1, np.int64)
+        self._room = np.zeros(16, np.int64)
+        self._keys = np.full(16, -1, np.int64)
+        self._targets = np.zeros(16, np.int32)
         self._hashed = 0
 
     def hold(self, nodes: int) -> None:
@@ -188,7 +188,7 @@ class Tree:
         self.reads: set[int] = set()
         self._children = Children()
         self._codes: list[int] = []
-        self._code = np.zeros(64, np.int64)
+        self._code = np.zeros(16, np.int64)
         self._root: int | None = None  # a leaf, where nothing is read
 
     @property
