@@ -47,8 +47,9 @@ class Bundle:
         self.combos: list[tuple[int, ...]] = []
         self._numbers: dict[tuple[int, ...], int] = {}
         self._table: npt.NDArray[np.int32] | None = None
-        self._planned: tuple[int, int] | None = None
+        self._plan_ = Plan(space, self.trees)
         self._codes: list[int] = []
+        self._bits = self._asked = 0
 
     @property
     def nbytes(self) -> int:
@@ -56,6 +57,7 @@ class Bundle:
 
     def answers(self, block: Block, component: int | None) -> Ints:
         """The number of the answer for every state of the block, as `component` sees it."""
+        self._asked += block.shape[1]
         while True:
             self._plan()
             if self._table is None:
@@ -67,7 +69,7 @@ class Bundle:
                 return answers
             asked, where = np.unique(keys[unknown], return_index=True)
             found = self._walked(block[:, unknown[where]], component)
-            if self._planned == _state_of(self.space, self.trees):
+            if not self._plan_.stale():
                 self._table[asked] = found
                 answers[unknown] = self._table[keys[unknown]]
                 return answers
@@ -78,9 +80,12 @@ class Bundle:
         if len(leaves) == 1:  # the leaf's number will do
             self.combos += [(i,) for i in range(len(self.combos), int(leaves[0].max(initial=-1)) + 1)]
             return leaves[0]
-        return np.array(
-            [self._number(combo) for combo in zip(*(each.tolist() for each in leaves), strict=True)], np.int64
-        )
+        keys = leaves[0]
+        for each in leaves[1:]:
+            keys = np.unique(keys * (int(each.max(initial=0)) + 1) + each, return_inverse=True)[1]
+        _, first, keys = np.unique(keys, return_index=True, return_inverse=True)
+        combos = zip(*(each[first].tolist() for each in leaves), strict=True)
+        return np.array([self._number(combo) for combo in combos], np.int64)[keys]
 
     def _number(self, combo: tuple[int, ...]) -> int:
         number = self._numbers.setdefault(combo, len(self.combos))
@@ -89,12 +94,15 @@ class Bundle:
         return number
 
     def _plan(self) -> None:
-        planned = _state_of(self.space, self.trees)
-        if planned != self._planned:
-            self._planned = planned
+        if self._plan_.renewed():
             self._codes = sorted(set().union(*(tree.reads for tree in self.trees)))
-            bits = bits_of(self.space, self._codes)
-            self._table = np.full(1 << bits, -1, np.int32) if 0 < bits <= TABLE_BITS else None
+            self._bits = bits_of(self.space, self._codes)
+            self.space.table_room += self.nbytes
+            self._table = None
+        pays = 0 < self._bits <= min(TABLE_BITS, worth(self._asked))
+        if self._table is None and pays and 4 << self._bits <= self.space.table_room:
+            self._table = np.full(1 << self._bits, -1, np.int32)
+            self.space.table_room -= self._table.nbytes
 
     def _keys(self, block: Block, component: int | None) -> Ints:
         """The bits of all that is read, side by side."""
@@ -117,45 +125,73 @@ class Bundles:
 
     def __init__(self, space: Space, trees: Sequence[Tree]) -> None:
         self.space, self.trees = space, tuple(trees)
-        self._planned: tuple[int, int] | None = None
+        self._plan = Plan(space, self.trees)
         self._known: dict[tuple[Tree, ...], Bundle] = {}
         self._bundles: list[Bundle] = []
 
     def __iter__(self) -> Iterator[Bundle]:
-        planned = _state_of(self.space, self.trees)
-        if planned != self._planned:
-            self._planned = planned
+        if self._plan.renewed():
             kept = {}
             for group in self._groups():
                 kept[group] = self._known.get(group) or Bundle(self.space, group)
+            self.space.table_room += sum(bundle.nbytes for group, bundle in self._known.items() if group not in kept)
             self._known, self._bundles = kept, list(kept.values())
         return iter(self._bundles)
 
     def _groups(self) -> list[tuple[Tree, ...]]:
         """Greedily: each tree goes to the group whose look-up grows least, if it stays small enough."""
-        groups: list[tuple[list[Tree], set[int]]] = []
+        width = {code: bits_of(self.space, (code,)) for tree in self.trees for code in tree.reads}
+        groups: list[tuple[list[Tree], set[int], int]] = []
         for tree in self.trees:
             fits = [
-                (bits_of(self.space, reads | tree.reads) - bits_of(self.space, reads), i)
-                for i, (_, reads) in enumerate(groups)
-                if bits_of(self.space, reads | tree.reads) <= TABLE_BITS
+                (more, i)
+                for i, (_, reads, bits) in enumerate(groups)
+                if (more := sum(width[code] for code in tree.reads - reads)) + bits <= TABLE_BITS
             ]
             if fits:
-                members, reads = groups[min(fits)[1]]
-                members.append(tree)
-                reads |= tree.reads
+                more, i = min(fits)
+                members, reads, bits = groups[i]
+                groups[i] = ([*members, tree], reads | tree.reads, bits + more)
             else:
-                groups.append(([tree], set(tree.reads)))
-        return [tuple(members) for members, _ in groups]
+                groups.append(([tree], set(tree.reads), sum(width[code] for code in tree.reads)))
+        return [tuple(members) for members, _, _ in groups]
 
     @property
     def nbytes(self) -> int:
         return sum(bundle.nbytes for bundle in self._bundles) + sum(tree.nbytes for tree in self.trees)
 
 
-def _state_of(space: Space, trees: Sequence[Tree]) -> tuple[int, int]:
-    """Changes whenever the layout does, or some tree reads more than before."""
-    return space.version, sum(len(tree.reads) for tree in trees)
+class Plan:
+    """Says when what was planned for some trees is out of date: the layout has changed, or one of them reads more."""
+
+    def __init__(self, space: Space, trees: Sequence[Tree]) -> None:
+        self._space, self._trees = space, trees
+        self._readings = -1  # of all trees of the space, when it was looked last
+        self._made: tuple[int, int] | None = None
+
+    def _now(self) -> tuple[int, int]:
+        return self._space.version, sum(len(tree.reads) for tree in self._trees)
+
+    def stale(self) -> bool:
+        """Whether it is out of date."""
+        if self._made is not None and (self._made[0], self._readings) == (self._space.version, self._space.readings):
+            return False
+        if self._made != self._now():
+            return True
+        self._readings = self._space.readings
+        return False
+
+    def renewed(self) -> bool:
+        """Whether it was out of date; it is not any more."""
+        if not self.stale():
+            return False
+        self._made = self._now()
+        return True
+
+
+def worth(asked: int) -> int:
+    """The bits of the largest table that pays after so many states were asked about: making it costs something too."""
+    return max(asked, 1).bit_length() + 4
 
 
 def bits_of(space: Space, codes: Iterable[int]) -> int:

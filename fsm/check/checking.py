@@ -40,7 +40,7 @@ def explore(
     limits = limits or Limits()
     exploration = explored(world, limits, progress, symmetry, audit)
     if limits.memory is not None and StateGraph.bytes_of(exploration) > limits.memory:
-        raise UsageError(f"the graph takes {StateGraph.bytes_of(exploration)} bytes; {limits.memory} are allowed")
+        raise UsageError(_too_much("the graph", StateGraph.bytes_of(exploration), limits.memory))
     return StateGraph(exploration)
 
 
@@ -90,6 +90,10 @@ def _refuse(world: World, properties: Sequence[Property]) -> None:
             raise DeclarationError(f"the property {claim.id!r} counts the rule {claim.clock!r}, which does not exist")
 
 
+def _too_much(what: str, needed: int, allowed: int) -> str:
+    return f"{what} would take {needed:,} bytes; {allowed:,} are allowed"
+
+
 @dataclass
 class _Check:
     """One check of one world."""
@@ -103,6 +107,7 @@ class _Check:
     options: Mapping[str, str]
     audit: bool
     graph_bytes: int = 0
+    most_bytes: int = 0
 
     @cached_property
     def exploration(self) -> Exploration:
@@ -133,8 +138,8 @@ class _Check:
             return ""
         needed = StateGraph.bytes_of(self.exploration)
         if self.limits.memory is not None and needed > self.limits.memory:
-            return f"the edges would take {needed} bytes; {self.limits.memory} are allowed"
-        self.graph_bytes = needed
+            return _too_much("the graph's edges", needed, self.limits.memory)
+        self.graph_bytes = self.most_bytes = needed
         return StateGraph(self.exploration)
 
     def findings(self) -> list[Finding]:
@@ -164,7 +169,7 @@ class _Check:
             transitions=found.transitions,
             depth=found.depth,
             faults=found.faults,
-            bytes_=max(found.most_bytes, self.graph_bytes),
+            bytes_=max(found.most_bytes, self.most_bytes),
             finished=found.finished,
             stopped_by=found.stopped_by,
             findings=tuple(findings),
@@ -245,6 +250,10 @@ class _Check:
         graph = self.graph
         if isinstance(graph, str):
             return Finding(claim, Verdict.NOT_FINISHED, note=graph)
+        needed = self.graph_bytes + (Liveness.bytes_of(graph) if claim.form in FAIR else graph.states * 24)
+        if self.limits.memory is not None and needed > self.limits.memory:
+            return Finding(claim, Verdict.NOT_FINISHED, note=_too_much("the question", needed, self.limits.memory))
+        self.most_bytes = max(self.most_bytes, needed)
         if self.limits.stopped():
             return Finding(claim, Verdict.NOT_FINISHED)
         judge = {Form.RECOVERABLE: self._recoverable, Form.WITHIN: self._within}.get(claim.form, self._leads_to)
@@ -255,9 +264,9 @@ class _Check:
         held = [each for each in found if each.verdict is Verdict.HOLDS]
         if not held:
             return found[0]
-        needed = {name: None for each in held for name in each.fairness_needed or ()}
+        names = dict.fromkeys(name for each in held for name in each.fairness_needed or ())
         return replace(
-            held[0], component=None, fairness_needed=tuple(needed) if held[0].fairness_needed is not None else None
+            held[0], component=None, fairness_needed=tuple(names) if held[0].fairness_needed is not None else None
         )
 
     def _where(self, graph: StateGraph, claim: Property, component: int | None) -> tuple[Bools, Bools]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,16 @@ from fsm.check.exploration import Exploration, Level
 from fsm.check.moves import Steps
 from fsm.check.space import Block, Ints, Space
 from fsm.check.tree import Reading, RecordingView, Tree
-from fsm.kernel import Form, Kind, Predicate, Property, StepPredicate, Taken
+from fsm.kernel import Form, Kind, Predicate, Property, Taken
 
 Bools = npt.NDArray[np.bool_]
 Cost = tuple[int, int]
 
-CHUNK = 1 << 16
+CHUNK = 1 << 15
+"""States that are looked at together."""
+
+SHIFT = 32
+"""A cost as one number: faults above, steps below."""
 
 
 def predicate_tree(space: Space, name: str, predicate: Predicate, own: bool, audit: bool = False) -> Tree:
@@ -155,85 +159,118 @@ class StepClaims:
     """Looks at every step once for all claims about steps."""
 
     def __init__(self, exploration: Exploration, claims: Iterable[Property], audit: bool = False) -> None:
-        self.exploration, self.space, self._audit = exploration, exploration.space, audit
+        self.exploration, self.space = exploration, exploration.space
         self.found = {claim.id: StepFound(claim) for claim in claims}
-        self._trees: dict[tuple[str, Taken], Tree | None] = {}
+        self._trees = {name: step_tree(self.space, found.claim, audit) for name, found in self.found.items()}
+        self._concerned: dict[str, list[bool]] = {name: [] for name in self.found}
+        self._kinds: dict[tuple[int, str, int | None], int] = {}
 
     def look(self, stopped: Callable[[], bool]) -> bool:
         """At every step out of an expanded state; False where it was stopped before the end."""
         done = 0
-        for level in self.exploration.levels:
-            for start in range(0, level.block.shape[1], CHUNK):
-                if done >= self.exploration.expanded:
-                    return True
-                if stopped():
-                    return False
-                block = level.block[:, start : start + CHUNK]
-                for counted in self.exploration.successors.counted(block):
-                    self._look(level, done, block, self.exploration.successors.taken(block, counted, folded=False))
-                done += block.shape[1]
+        for block, costs in self._blocks():
+            if stopped():
+                return False
+            self._look(done, block, costs)
+            done += block.shape[1]
         return True
 
-    def _look(self, level: Level, before: int, block: Block, steps: Steps) -> None:
+    def _blocks(self) -> Iterator[tuple[Block, Ints]]:
+        """The expanded states with their costs, levels together where they are small; costs are faults and steps in one
+        number."""
+        left, blocks, costs = self.exploration.expanded, list[Block](), list[Ints]()
+        for level in self.exploration.levels:
+            for start in range(0, level.block.shape[1], CHUNK):
+                block = level.block[:, start : start + min(CHUNK, left)]
+                left -= block.shape[1]
+                blocks.append(block)
+                costs.append(np.full(block.shape[1], level.faults << SHIFT | level.depth, np.int64))
+                if sum(map(len, costs)) >= CHUNK:
+                    yield np.concatenate(blocks, axis=1), np.concatenate(costs)
+                    blocks, costs = [], []
+        if blocks:
+            yield np.concatenate(blocks, axis=1), np.concatenate(costs)
+
+    def _look(self, done: int, block: Block, costs: Ints) -> None:
+        steps = self._steps(block)
+        if not steps:
+            return
+        sources = np.concatenate([each.sources for each in steps])
+        targets = np.concatenate([each.targets for each in steps], axis=1)
+        kinds = np.concatenate([self._kinds_of(each) for each in steps])
+        faulty = np.repeat([each.kind is Kind.FAULT for each in steps], [len(each.rows) for each in steps])
+        after = costs[sources] + (faulty.astype(np.int64) << SHIFT) + 1
+        for name, found in self.found.items():
+            concerned = np.flatnonzero(self._concerning(found.claim)[kinds])
+            found.applied |= len(concerned) > 0
+            if found.bad is not None:
+                best = found.bad[0][0] << SHIFT | found.bad[0][1]
+                concerned = concerned[after[concerned] < best]
+            if not len(concerned):
+                continue
+            begun = sources[concerned]
+            bad = self._bad(self._trees[name], found.claim, block[:, begun], targets[:, concerned], kinds[concerned])
+            if len(bad):
+                cheapest = bad[int(after[concerned[bad]].argmin())]
+                cost = int(after[concerned[cheapest]])
+                found.bad = ((cost >> SHIFT, cost & (1 << SHIFT) - 1), done + int(begun[cheapest]))
+
+    def _steps(self, block: Block) -> list[Steps]:
+        successors = self.exploration.successors
+        return [successors.taken(block, counted, folded=False) for counted in successors.counted(block)]
+
+    def _kinds_of(self, steps: Steps) -> Ints:
+        """For every step the number of its `Taken`."""
         rows = self.exploration.rows
-        words = rows.rule.array * len(rows.what.array) + rows.what.array
-        kinds = words[steps.rows]
-        for kind in _present(kinds):
-            here = np.flatnonzero(kinds == kind)
-            row = rows.all[int(steps.rows[here[0]])]
+        rule_and_words = rows.rule.array * len(rows.what.array) + rows.what.array
+        present, first, back = np.unique(rule_and_words[steps.rows], return_index=True, return_inverse=True)
+        numbers = []
+        for where in first.tolist():
+            row = rows.all[int(steps.rows[where])]
             rule = rows.rules[row.rule]
             taken = Taken(rule.name, rule.actor, rule.kind, row.what, steps.component)
-            for found in self.found.values():
-                tree = self._tree(found.claim, taken)
-                if tree is None:
-                    continue
-                found.applied = True
-                cost = (level.faults + (rule.kind is Kind.FAULT), level.depth + 1)
-                if found.bad is None or cost < found.bad[0]:
-                    bad = self._bad(tree, found.claim, block[:, steps.sources[here]], steps.targets[:, here])
-                    if bad is not None:
-                        found.bad = (cost, before + int(steps.sources[here[bad]]))
+            numbers.append(self.space.steps.number(taken))
+        return np.array(numbers, np.int64)[back] if len(present) else np.zeros(0, np.int64)
 
-    def _bad(self, tree: Tree, claim: Property, before: Block, after: Block) -> int | None:
+    def _concerning(self, claim: Property) -> Bools:
+        """By number of a `Taken`: whether the claim is about it."""
+        known = self._concerned[claim.id]
+        for taken in self.space.steps.all[len(known) :]:
+            known.append(claim.concerned is None or bool(claim.concerned(taken)))
+        return np.array(known, bool)
+
+    def _bad(self, tree: Tree, claim: Property, before: Block, after: Block, kinds: Ints) -> Ints:
+        """The places of steps that are not allowed for some component."""
+        allowed = np.ones(len(kinds), bool)
         for component in components_of(self.space, claim):
-            leaves = tree.leaves(StepSource(self.space, before, after, component))
-            if not leaves.all():
-                return int((leaves == 0).argmax())
-        return None
-
-    def _tree(self, claim: Property, taken: Taken) -> Tree | None:
-        """The memo of a claim about one kind of steps; None where they are not concerned."""
-        key = (claim.id, taken)
-        if key not in self._trees:
-            concerned = claim.concerned is None or claim.concerned(taken)
-            assert claim.step is not None
-            self._trees[key] = step_tree(self.space, claim, claim.step, taken, self._audit) if concerned else None
-        return self._trees[key]
+            allowed &= tree.leaves(StepSource(self.space, before, after, kinds, component)) > 0
+        return np.flatnonzero(~allowed)
 
 
 class StepSource:
-    """Steps as a component sees them: the codes of the state before, and, beyond those, of the state after."""
+    """Steps as a component sees them: the codes of the state before, those of the state after, and the step itself."""
 
-    def __init__(self, space: Space, before: Block, after: Block, component: int | None) -> None:
-        self.size = before.shape[1]
-        self._count = space.codes.count
+    def __init__(self, space: Space, before: Block, after: Block, kinds: Ints, component: int | None) -> None:
+        self.size = len(kinds)
+        self._codes, self._kinds = space.codes, kinds
         self._sides = (BlockSource(space, before, component), BlockSource(space, after, component))
 
     def column(self, code: int) -> Ints:
         """The numbers of the values there."""
-        return self._sides[code // self._count].column(code % self._count)
+        if code == self._codes.taken:
+            return self._kinds
+        return self._sides[code // self._codes.count].column(code % self._codes.count)
 
 
-def step_tree(space: Space, claim: Property, step: StepPredicate, taken: Taken, audit: bool = False) -> Tree:
-    """The memo of a claim about steps of one kind: leaf 1 where it is allowed, 0 where not."""
+def step_tree(space: Space, claim: Property, audit: bool = False) -> Tree:
+    """The memo of a claim about steps: leaf 1 where it is allowed, 0 where not."""
+    allowed = claim.step
+    assert allowed is not None
 
     def ask(reading: Reading) -> int:
+        taken = reading.read(space.codes.taken)
         before = RecordingView(space.codes, reading, claim.own)
         after = RecordingView(space.codes, reading, claim.own, base=space.codes.count)
-        return int(bool(step(before, taken, after)))
+        return int(bool(allowed(before, taken, after)))
 
     return Tree(f"the property {claim.id!r}", space, ask, audit)
-
-
-def _present(numbers: Ints) -> list[int]:
-    return np.flatnonzero(np.bincount(numbers)).tolist() if len(numbers) else []

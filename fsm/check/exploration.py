@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fsm.check.moves import Counted, Outgrown, Rows, Steps, Successors
 from fsm.check.report import Limits, Progress
 from fsm.check.seen import Seen
-from fsm.check.space import Block, Space, State
+from fsm.check.space import Block, Layout, Space, State
 from fsm.check.symmetry import Fold
 from fsm.kernel import Kind, World
 
@@ -24,6 +24,9 @@ CHUNK = 1 << 16
 
 BATCH = 1 << 22
 """Successors that are compared with what was seen at once."""
+
+SMALL = 1 << 20
+"""Bytes that are not worth counting while no limit is set."""
 
 SLACK = 48
 """Bytes that a successor takes beside its words while it is made."""
@@ -106,6 +109,8 @@ def explored(
 ) -> Exploration:
     """Explores the world. `watch` sees each level before it is expanded, and ends the exploration where it says so."""
     space = Space(world)
+    if limits is not None and limits.memory is not None:
+        space.table_room = limits.memory // 4
     rows = Rows(space, audit)
     fold = Fold(space) if symmetry and world.components > 1 else None
     exploration = Exploration(world, fold, space, rows, Successors(space, rows, fold))
@@ -149,7 +154,7 @@ class Explorer:
         except Stop as stop:
             self.found.stopped_by = stop.limit
             self._keep(self.fresh, self.depth + self.ahead)
-        self._note_memory(0)
+        self.found.most_bytes = max(self.found.most_bytes, self._held())
         rules = self.found.rows.rules
         self.found.fired = {rule.name for rule, silent in zip(rules, self.unfired, strict=True) if not silent}
 
@@ -242,25 +247,45 @@ class Explorer:
     def _repack(self) -> None:
         """Lays everything out anew, with fields that hold all values."""
         older, layout = self.space.widened()
-        for level in self.found.levels:
-            level.block = layout.repacked(level.block, older)
-        self.fresh = [layout.repacked(block, older) for block in self.fresh]
+        for level, block in zip(
+            self.found.levels, _repacked(older, layout, [each.block for each in self.found.levels]), strict=True
+        ):
+            level.block = block
+        self.fresh = _repacked(older, layout, self.fresh)
         for waiting in (self.seeds, self.later):
             for depth, blocks in waiting.items():
-                waiting[depth] = [layout.repacked(block, older) for block in blocks]
+                waiting[depth] = _repacked(older, layout, blocks)
         self.seen.repack(older, layout)
+        self.stored = sum(level.nbytes for level in self.found.levels)
 
     def _check_memory(self, more: int) -> None:
         """`more`: the bytes that are wanted next."""
-        self._note_memory(more)
-        if self.limits.memory is not None and self.found.most_bytes > self.limits.memory:
-            self.found.most_bytes -= more
+        if self.limits.memory is None and more < SMALL:
+            return
+        wanted = self._held() + more
+        if self.limits.memory is not None and wanted > self.limits.memory:
             raise Stop("memory")
+        self.found.most_bytes = max(self.found.most_bytes, wanted)
 
-    def _note_memory(self, more: int) -> None:
+    def _held(self) -> int:
+        """The bytes of all data."""
         blocks = [*self.fresh, *self.batch, *self.faulty]
         for waiting in (self.seeds, self.later):
             for each in waiting.values():
                 blocks += each
-        held = self.stored + self.found.successors.nbytes + self.seen.nbytes + sum(block.nbytes for block in blocks)
-        self.found.most_bytes = max(self.found.most_bytes, held + more)
+        return self.stored + self.found.successors.nbytes + self.seen.nbytes + sum(block.nbytes for block in blocks)
+
+
+def _repacked(older: Layout, layout: Layout, blocks: list[Block]) -> list[Block]:
+    """The blocks, laid out anew; small ones together, for there may be many of them."""
+    found: list[Block] = []
+    start = 0
+    while start < len(blocks):
+        end, many = start + 1, blocks[start].shape[1]
+        while end < len(blocks) and many + blocks[end].shape[1] <= CHUNK:
+            many += blocks[end].shape[1]
+            end += 1
+        whole = layout.repacked(np.concatenate(blocks[start:end], axis=1), older)
+        found += np.split(whole, np.cumsum([block.shape[1] for block in blocks[start : end - 1]]), axis=1)
+        start = end
+    return found

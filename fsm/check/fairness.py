@@ -90,8 +90,8 @@ class Liveness:
 
     @staticmethod
     def bytes_of(graph: StateGraph) -> int:
-        """The bytes that a question may take."""
-        return graph.transitions * 17 + graph.states * (8 * groups_of(graph).words + 40)
+        """The bytes that a question may take beside the graph, in the worst case."""
+        return graph.transitions * 44 + graph.states * (24 * groups_of(graph).words + 60)
 
     def enabled_in(self, state: int) -> frozenset[int]:
         """The groups that can move in a state."""

@@ -64,7 +64,10 @@ class StateGraph:
     def bytes_of(exploration: Exploration) -> int:
         """The bytes that the graph will take, while it is made."""
         states, words = exploration.states, exploration.space.layout.words
-        return states * (8 * words + 30) + exploration.transitions * 8 + CHUNK * 4096
+        once = (
+            min(states, CHUNK) * 2 * (exploration.transitions // max(states, 1) + 1)
+        )  # edges made together, at a guess
+        return states * (8 * words + 36) + exploration.transitions * 6 + once * (16 * words + 72)
 
     @property
     def states(self) -> int:

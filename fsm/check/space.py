@@ -53,7 +53,10 @@ class Values:
 
 
 class Codes:
-    """The codes of a world's places: shared parts, own parts, own parts of component 0, 1, ..., and the index."""
+    """The codes of a world's places: shared parts, own parts, own parts of component 0, 1, ..., and the index.
+
+    Where two states are read, before and after a step, those of the state after begin at `count`, and `taken` is the
+    step itself."""
 
     def __init__(self, world: World) -> None:
         self.components = world.components
@@ -63,6 +66,7 @@ class Codes:
         self._own = {name: i for i, name in enumerate(self.own)}
         self.index = len(self.shared) + len(self.own) * (1 + self.components)
         self.count = self.index + 1
+        self.taken = 2 * self.count
 
     def code(self, name: str, component: int | None, own: bool) -> int:
         """Of a part by its name. `component`: that of a certain one; None: as a rule (`own` or not) means it."""
@@ -103,6 +107,9 @@ class Codes:
 
     def name(self, code: int) -> str:
         """The part's name."""
+        if code == self.taken:
+            return "step"
+        code %= self.count
         if code == self.index:
             return "index"
         shared, own = len(self.shared), len(self.own)
@@ -177,11 +184,26 @@ class Space:
         self.slots = world.slots
         self.codes = Codes(world)
         self.values = {name: Values(name) for name in world.parts}
+        self.steps = Values("step")
         self.of_slot = [self.values[name] for name, _ in self.slots]
         self.of_code = [self.values.get(self.codes.name(code)) for code in range(self.codes.index)]
         self.version = 0
+        self.table_room = 1 << 62  # bytes that look-ups may still take
+        self.readings = 0  # rises whenever some memo reads more than before
         self.initial = [tuple(map(self._number, range(len(self.slots)), state)) for state in world.initial_states()]
         self.layout = self._laid_out()
+
+    def value(self, code: int, number: int) -> Any:
+        """The value that has a number at a place."""
+        values = self.values_of(code)
+        return number if values is None else values.all[number]
+
+    def values_of(self, code: int) -> Values | None:
+        """The values that a place may have; None for the index, where they are the numbers themselves."""
+        if code == self.codes.taken:
+            return self.steps
+        code %= self.codes.count
+        return None if code == self.codes.index else self.of_code[code]
 
     def _number(self, slot: int, value: Any) -> int:
         return self.of_slot[slot].number(value)

@@ -18,6 +18,9 @@ from fsm.errors import DeclarationError, FsmError
 DENSE = 1 << 25
 """How many children may be held in dense rows, in all; others are hashed."""
 
+FEW = 24
+"""Up to so many states walk down one by one, which is faster than the least that an array operation costs."""
+
 Path = tuple[tuple[int, int], ...]
 """What was read: codes, each with the number of the value."""
 
@@ -86,12 +89,12 @@ class Children:
     """Child by node and number: 0 where none is known. Dense rows while they are few, then open addressing."""
 
     def __init__(self) -> None:
-        self._pool = np.zeros(1 << 10, np.int32)
+        self._pool = np.zeros(64, np.int32)
         self._used = 0
-        self._base = np.full(64, -1, np.int64)
-        self._room = np.zeros(64, np.int64)
-        self._keys = np.full(1 << 10, -1, np.int64)
-        self._targets = np.zeros(1 << 10, np.int32)
+        self._base = np.full(16, -1, np.int64)
+        self._room = np.zeros(16, np.int64)
+        self._keys = np.full(16, -1, np.int64)
+        self._targets = np.zeros(16, np.int32)
         self._hashed = 0
 
     def hold(self, nodes: int) -> None:
@@ -114,6 +117,12 @@ class Children:
             outside = np.flatnonzero(~inside)
             found[outside] = self._looked_up(nodes[outside] << 32 | numbers[outside])
         return found
+
+    def one(self, node: int, number: int) -> int:
+        """The child of one node."""
+        if number < self._room[node]:
+            return int(self._pool[self._base[node] + number])
+        return int(self._looked_up(np.array([node << 32 | number]))[0]) if self._hashed else 0
 
     def put(self, node: int, number: int, child: int, width: int) -> None:
         """`width`: how many numbers there may be at this node, as far as is known."""
@@ -179,7 +188,7 @@ class Tree:
         self.reads: set[int] = set()
         self._children = Children()
         self._codes: list[int] = []
-        self._code = np.zeros(64, np.int64)
+        self._code = np.zeros(16, np.int64)
         self._root: int | None = None  # a leaf, where nothing is read
 
     @property
@@ -194,20 +203,35 @@ class Tree:
             self._learn(source, 0)
         if self._root is not None:
             return np.full(source.size, self._root, np.int64)
+        if source.size <= FEW:
+            return np.array([self._leaf(source, row) for row in range(source.size)], np.int64)
         leaves = np.empty(source.size, np.int64)
-        waiting: list[tuple[Ints, Ints]] = [(np.arange(source.size), np.zeros(source.size, np.int64))]
-        while waiting:
-            rows, nodes = waiting.pop()
+        rows, nodes = np.arange(source.size), np.zeros(source.size, np.int64)
+        while len(rows):  # all of them are equally deep in the tree
+            children = np.empty(len(rows), np.int64)
             codes = self._code[nodes]
             for code in _distinct(codes):
                 here = _where(codes, code)
-                rows_, nodes_ = rows[here], nodes[here]
-                child = self._stepped(source, code, rows_, nodes_)
-                end = child < 0
-                leaves[rows_[end]] = ~child[end]
-                if not end.all():
-                    waiting.append((rows_[~end], child[~end].astype(np.int64)))
+                children[here] = self._stepped(source, code, rows[here], nodes[here])
+            ends = np.flatnonzero(children < 0)
+            leaves[rows[ends]] = ~children[ends]
+            on = np.flatnonzero(children > 0)
+            rows, nodes = rows[on], children[on]
         return leaves
+
+    def _leaf(self, source: Source, row: int) -> int:
+        """The leaf of one state."""
+        node, known = 0, True
+        while True:
+            child = self._children.one(node, int(source.column(self._codes[node])[row]))
+            if child < 0:
+                return ~child
+            if child == 0:
+                assert known, "what was just learned is known"
+                self._learn(source, row)
+                known = False
+            else:
+                node = child
 
     def _stepped(self, source: Source, code: int, rows: Ints, nodes: Ints) -> Ints:
         """The child of every node, asked for where it is not known."""
@@ -231,20 +255,13 @@ class Tree:
 
     def _asked(self, source: Source, row: int) -> tuple[int, Path]:
         self.calls += 1
-        reading = Reading(self._value, lambda code: int(source.column(code)[row]))
+        reading = Reading(self.space.value, lambda code: int(source.column(code)[row]))
         try:
             leaf = self.ask(reading)
         except Exception as error:
             told = str(error) if isinstance(error, FsmError) else f"{type(error).__name__}: {error}"
             raise DeclarationError(f"{self.name}: {told}; it had read {self.told(tuple(reading.path))}") from error
         return leaf, tuple(reading.path)
-
-    def _value(self, code: int, number: int) -> Any:
-        if code % self.space.codes.count == self.space.codes.index:
-            return number
-        values = self.space.of_code[code % self.space.codes.count]
-        assert values is not None
-        return values.all[number]
 
     def _insert(self, path: Path, leaf: int) -> None:
         if not path:
@@ -258,7 +275,7 @@ class Tree:
         for depth, (code, number) in enumerate(path):
             if self._codes[node] != code:
                 self._unsteady(path[:depth], path[: depth + 1])
-            child = int(self._children.get(np.array([node]), np.array([number]))[0])
+            child = self._children.one(node, number)
             last = depth + 1 == len(path)
             if child == 0:
                 child = ~leaf if last else self._new_node(path[depth + 1][0])
@@ -268,12 +285,13 @@ class Tree:
             node = child
 
     def _width(self, code: int) -> int:
-        code %= self.space.codes.count
-        values = None if code == self.space.codes.index else self.space.of_code[code]
+        values = self.space.values_of(code)
         return self.space.codes.components if values is None else len(values)
 
     def _new_node(self, code: int) -> int:
-        self.reads.add(code)
+        if code not in self.reads:
+            self.reads.add(code)
+            self.space.readings += 1
         if len(self._codes) == len(self._code):
             self._code = np.concatenate([self._code, np.zeros_like(self._code)])
         self._code[len(self._codes)] = code
@@ -291,8 +309,8 @@ class Tree:
         """A reading in words."""
         codes, told = self.space.codes, []
         for code, number in path:
-            when = " afterwards" if code >= codes.count else ""
-            told.append(f"{codes.name(code % codes.count)}{when}={self._value(code, number)!r}")
+            when = " afterwards" if codes.count <= code < codes.taken else ""
+            told.append(f"{codes.name(code)}{when}={self.space.value(code, number)!r}")
         return ", ".join(told) or "nothing"
 
 
