@@ -164,3 +164,15 @@ def test_the_list_names_claims_budgets_and_what_is_not_asked(run: Run) -> None:
     out = run("check", "--list").out
     for word in ("delete-is-repeated", "one-subcommand", "job_deletion", "not asked"):
         assert word in out
+
+
+def test_a_world_can_be_given_to_spin_with_its_claim(run: Run) -> None:
+    model = run("check", "--property", "one-end", "--output", "promela").out
+    assert model.startswith("/* World operator-v1.6 snapshot: ")
+    assert "claim_one_end_0" in model
+
+
+def test_a_model_is_of_one_world(run: Run) -> None:
+    result = run("check", "--output", "promela")
+    assert result.code == 2
+    assert "a model is of one world" in result.err

@@ -142,3 +142,10 @@ def test_the_script_of_bash_is_one_that_bash_accepts(run: Run) -> None:
     if not any((Path(place) / "bash").exists() for place in os.get_exec_path()):
         pytest.skip("there is no bash")
     subprocess.run(["bash", "-n"], input=run("completion", "bash").out, text=True, check=True)
+
+
+def test_a_machine_can_be_given_to_spin(run: Run) -> None:
+    assert run("machines", "job", "--output", "promela").out.startswith("/* Machine job: ")
+    result = run("machines", "--output", "promela")
+    assert result.code == 2
+    assert "a model is of one machine" in result.err
