@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,9 +45,16 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in unwanted} | more
 
 
+def interruptible() -> None:
+    """In a process about to be started: Ctrl-C ends it, although whoever runs the tests may ignore it, as a shell's
+    background jobs do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def process(*arguments: str, program: str = "backup-fsm", **more: Any) -> subprocess.Popen[bytes]:
     """Start the installed command."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": clean_environment()}
+    pipes["preexec_fn"] = interruptible
     return subprocess.Popen([str(SCRIPTS / program), *arguments], **(pipes | more))
 
 
