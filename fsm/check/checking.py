@@ -285,10 +285,12 @@ class _Check:
         path = graph.path_to(int(lost[0]))
         states, taken = self._walked(graph, path[0], [Leg(graph.state(i)) for i in path[1:]])
         many = int(reached(graph, lost[:1], ~good).sum())
-        because = (
-            f"From here no run leads to what is claimed{self._for(component)}: of the {many} states that can follow, "
-            "this one included, none is like that."
+        rest = (
+            "nothing can happen any more"
+            if many == 1
+            else f"none of the {many} states that can still come is like that"
         )
+        because = f"From here no run leads to what is claimed{self._for(component)}: {rest}."
         return self._violated(claim, component, self.teller.story(claim, states, taken, because))
 
     def _walked(self, graph: StateGraph, start: int, legs: list[Leg]) -> tuple[list[State], list[Transition]]:
