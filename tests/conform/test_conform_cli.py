@@ -346,7 +346,7 @@ def test_ctrl_c_is_130() -> None:
         stdin=reading,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whoever runs the tests may ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (whoever runs the tests may ignore it)
     ) as command:
         os.close(reading)
         os.write(writing, f"{WRONG}\n".encode() * 2000)  # more than a pipe holds: it has begun
