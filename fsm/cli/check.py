@@ -258,7 +258,7 @@ class Campaign:
     def _claims(self) -> list[Claim]:
         asked = self.asked
         catalogue = coverage_claims() if asked.coverage else CATALOGUE
-        known = [claim for claim in catalogue if (asked.world, claim.mode) in WORLDS]
+        known = [claim for claim in catalogue if asked.world in claim.known]
         chosen = [
             claim
             for claim in known

@@ -9,7 +9,7 @@ from fsm.environment.simulation import Task
 from fsm.environment.world.cluster import HeldPod, cluster_rules
 from fsm.environment.world.faults import budgets_of
 from fsm.environment.world.held import Copy, Held, Wish, ticked
-from fsm.environment.world.operator import CRASHED, DELIVERED, SLOW, is_at_rest, operator_rules
+from fsm.environment.world.operator import CRASHED, DELIVERED, PANICKED, SLOW, is_at_rest, operator_rules
 from fsm.environment.world.ours import our_rules, outdated_shell, shell_facts
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
@@ -65,6 +65,8 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
         CLUSTER_CACHED: Part(True, lambda there: {"cluster": "there" if there else "missing"}),
         DATA: Part("none", own=True),
     }
+    if name == OPERATOR:
+        parts[PANICKED] = Part(False, lambda panicked: {"operator": "has panicked"} if panicked else {}, own=True)
     for slot in slots:
         parts[job_part(slot)] = Part(None, job_facts, own=True)
         parts[cached_job_part(slot)] = Part(None, cached_job_facts, own=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fsm.environment.world.outside import QUEUE, TRACKED, Fate, Look
+from fsm.environment.world.outside import CACHED_BACKUP, QUEUE, TRACKED, Fate, Look
 from fsm.environment.world.stepping import Ran, ran, ran_through
 from fsm.environment.world.thread import HANDLER, TICKER, WORKER, Thread
 from fsm.kernel import Key, Kind, Move, Rule
@@ -16,6 +16,8 @@ Moves = Callable[[Any], Iterator[Move]]
 
 SLOW = "slow"
 """The part that says whether the operator stands still between two of its calls for a while."""
+PANICKED = "panicked"
+"""The part that says whether the operator ever ended by a panic of its own; it starts again, and may do so for ever."""
 DELIVERED, CRASHED = "delivered", "crashed"
 """Maps: the object in the cache is another one; the process forgets what it was doing."""
 
@@ -65,7 +67,9 @@ def _handler_begins(view: Any) -> Iterator[Move]:
     thread = Thread(HANDLER, held)
     step = ran(thread, view)
     assert step is not None
-    if step.asked:
+    if step.result is Result.PANIC:
+        yield _panic("the handler", step)
+    elif step.asked:
         yield Move("the handler is given the Backup", {HANDLER: thread._replace(subject=held._replace(current=False))})
     elif step.writes:
         yield Move(f"the handler looks at the Backup and {step.what}", step.writes)
@@ -127,10 +131,20 @@ def _moves(view: Any, kind: str, step: Ran | None, before: dict[Key, Any]) -> It
     if step is None:
         return
     if step.result is Result.PANIC:
-        yield Move(f"{_WHO[kind]} {step.what}: the operator crashes and starts again", {}, (CRASHED,))
+        yield _panic(_WHO[kind], step)
         return
     writes = {**before, **step.writes, kind: step.thread, **_hurried(view, kind, step)}
     yield Move(f"{_WHO[kind]} {step.what}" if step.what else f"{_WHO[kind]} has nothing to do", writes, step.applies)
+
+
+def _panic(who: str, step: Ran) -> Move:
+    """What was done outside before stays done."""
+    outside = {part: value for part, value in step.writes.items() if part not in _REMEMBERED}
+    words = f"{who} {step.what}: the operator crashes and starts again"
+    return Move(words, {**outside, PANICKED: True}, (*step.applies, CRASHED))
+
+
+_REMEMBERED = {QUEUE, TRACKED, CACHED_BACKUP}
 
 
 # ------------------------------------------------------------------ pace
