@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -144,7 +145,12 @@ class Asked(NamedTuple):
     help="How often a mishap may happen, in place of the claim's own budget. Repeatable.",
 )
 @click.option("--limit-states", metavar="N", type=click.IntRange(min=1), help="Stop at so many states.")
-@click.option("--limit-memory", metavar="SIZE", type=Size(), help="Stop before the data take more, such as 2G.")
+@click.option(
+    "--limit-memory",
+    metavar="SIZE",
+    type=Size(),
+    help="Stop before the data take more, such as 2G.  [default: half of the machine's]",
+)
 @click.option("--limit-time", metavar="DURATION", type=Duration(), help="Stop each world after so long, such as 5m.")
 @click.option("--first", is_flag=True, help="Stop a world as soon as all its claims are refuted.")
 @output_option(*FORMS)
@@ -275,7 +281,7 @@ class Campaign:
         for group in self.groups:
             world = world_of(self.asked.world, group.mode, dict(group.budgets), self.asked.backups, group.wish)
             began = time.monotonic()
-            limits = Limits(self.asked.states, self.asked.memory, self._alarm(began))
+            limits = Limits(self.asked.states, self.asked.memory or _half_of_memory(), self._alarm(began))
             report = check(
                 world,
                 [claim.formula for claim in group.claims],
@@ -296,6 +302,11 @@ class Campaign:
             return lambda: False
         end = began + self.asked.time / 1e9
         return lambda: time.monotonic() > end
+
+
+def _half_of_memory() -> int:
+    """Bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _options(world: str, group: Group) -> dict[str, str]:
