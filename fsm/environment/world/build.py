@@ -9,12 +9,13 @@ from fsm.environment.simulation import Task
 from fsm.environment.world.cluster import HeldPod, cluster_rules
 from fsm.environment.world.faults import budgets_of
 from fsm.environment.world.held import Copy, Held, Wish, ticked
-from fsm.environment.world.operator import CRASHED, DELIVERED, PANICKED, SLOW, is_at_rest, operator_rules
+from fsm.environment.world.operator import CRASHED, PANICKED, SLOW, is_at_rest, operator_rules
 from fsm.environment.world.ours import our_rules, outdated_shell, shell_facts
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
     CLUSTER_CACHED,
     DATA,
+    DELIVERED,
     LIVE_BACKUP,
     QUEUE,
     TASK,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fsm.environment.world.held import Copy
-from fsm.environment.world.operator import DELIVERED, at_rest
+from fsm.environment.world.operator import at_rest
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
+    DELIVERED,
     LIVE_BACKUP,
     Fate,
     cached_job_part,

@@ -18,8 +18,8 @@ SLOW = "slow"
 """The part that says whether the operator stands still between two of its calls for a while."""
 PANICKED = "panicked"
 """The part that says whether the operator ever ended by a panic of its own; it starts again, and may do so for ever."""
-DELIVERED, CRASHED = "delivered", "crashed"
-"""Maps: the object in the cache is another one; the process forgets what it was doing."""
+CRASHED = "crashed"
+"""The map after which the process has forgotten what it was doing."""
 
 
 def operator_rules(mode: str) -> tuple[Rule, ...]:

@@ -59,6 +59,8 @@ LIVE_BACKUP, CACHED_BACKUP, QUEUE, TRACKED, TASK, DATA = (
 CLUSTER_CACHED = "cached cluster"
 WRITTEN = "written"
 """The map that makes every other copy of the Backup a stale one."""
+DELIVERED = "delivered"
+"""The map after which the object in the informer's cache is another one than who got it there holds."""
 
 
 class Fate(StrEnum):
@@ -264,6 +266,12 @@ def outdated(copy: Copy | None) -> Copy | None:
     if copy is None or not copy.lags:
         return None
     return copy if copy.held is None else Copy(copy.held._replace(current=False), True)
+
+
+def spread(view: Any) -> tuple[str, ...]:
+    """The maps of a write of the Backup: an informer that does not lag holds another object at once."""
+    copy: Copy | None = view[CACHED_BACKUP]
+    return (WRITTEN, DELIVERED) if copy is None or not copy.lags else (WRITTEN,)
 
 
 def is_own(call: Call) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from fsm.environment.simulation import COMMIT_TS, Task
 from fsm.environment.world.held import Held, Wish
 from fsm.environment.world.operator import at_rest
-from fsm.environment.world.outside import CLUSTER_CACHED, LIVE_BACKUP, TASK, WRITTEN
+from fsm.environment.world.outside import CLUSTER_CACHED, LIVE_BACKUP, TASK, spread
 from fsm.kernel import Kind, Move, Rule
 from fsm.model import Mode
 
@@ -89,7 +89,7 @@ def _delete(view: Any) -> Iterator[Move]:
     held: Held | None = view[LIVE_BACKUP]
     if held is not None and not held.deleting:
         after = held._replace(deleting=True) if held.protected else None
-        yield Move("the user deletes the Backup", {LIVE_BACKUP: after}, (WRITTEN,))
+        yield Move("the user deletes the Backup", {LIVE_BACKUP: after}, spread(view))
 
 
 def _wishing(command: str) -> Moves:
@@ -120,7 +120,7 @@ def _edited(view: Any, words: str, **changes: Any) -> Iterator[Move]:
         return
     wish: Wish = held.wish._replace(**changes)
     if wish != held.wish:
-        yield Move(words, {LIVE_BACKUP: held._replace(wish=wish)}, (WRITTEN,))
+        yield Move(words, {LIVE_BACKUP: held._replace(wish=wish)}, spread(view))
 
 
 def _task(name: str, before: Task, after: Task, budget: str, sentence: str) -> Rule:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fsm.environment.world.held import Copy, Held, read_back
-from fsm.environment.world.outside import CACHED_BACKUP, LIVE_BACKUP, WRITTEN, Fate, Look, is_own, only_writes
+from fsm.environment.world.outside import CACHED_BACKUP, DELIVERED, LIVE_BACKUP, Fate, Look, is_own, only_writes, spread
 from fsm.environment.world.thread import (
     HANDLER,
     POD,
@@ -18,6 +18,7 @@ from fsm.environment.world.thread import (
     concrete,
     remembered,
     remembered_without_records,
+    replaced,
     resumed,
     seen_by_pod,
     seen_by_worker,
@@ -143,11 +144,13 @@ def _told(recorder: _Recorder, look: Look, asked: bool) -> Ran:
     if CACHED_BACKUP in look.writes:
         look.writes[CACHED_BACKUP] = _settled(look, ended)
     thread = None if ended else recorder.stands()
+    applies = spread(look.view) if look.written else ()
+    if DELIVERED in applies:
+        thread = replaced(thread)
     result = recorder.call.result if isinstance(recorder.call, Done) else Result.DONE
     words = ", ".join(dict.fromkeys(look.told))
     if result is Result.PANIC:
         words = ", ".join(filter(None, (words, "panics")))
-    applies = (WRITTEN,) if look.written else ()
     return Ran(words, look.writes, applies, thread, result, asked)
 
 
