@@ -145,7 +145,7 @@ def _told(recorder: _Recorder, look: Look, asked: bool) -> Ran:
         look.writes[CACHED_BACKUP] = _settled(look, ended)
     thread = None if ended else recorder.stands()
     applies = spread(look.view) if look.written else ()
-    if DELIVERED in applies:
+    if DELIVERED in applies and recorder.thread.kind == HANDLER:
         thread = replaced(thread)
     result = recorder.call.result if isinstance(recorder.call, Done) else Result.DONE
     words = ", ".join(dict.fromkeys(look.told))
