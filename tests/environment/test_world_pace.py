@@ -80,8 +80,9 @@ def test_a_write_of_an_older_version_is_refused_until_the_informer_has_caught_up
 
 def test_an_edit_in_place_that_was_not_written_stays_in_the_cache() -> None:
     walk = _failed_once().take("handler begins").take("handler: write fails for good")
-    assert isinstance(walk["cached backup"], Copy)
-    assert walk["cached backup"].held.records
+    copy: Copy = walk["cached backup"]
+    assert copy.held is not None
+    assert copy.held.records
     assert not walk["backup"].records
 
 

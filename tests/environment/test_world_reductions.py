@@ -13,11 +13,12 @@ import pytest
 
 from fsm.check.plain import State, explored
 from fsm.environment import OPERATOR, Wish, world_of
-from fsm.environment.world import build, operator, stepping
+from fsm.environment.world import build, operator, people, stepping
 from fsm.environment.world.cluster import HeldPod
 from fsm.environment.world.held import Held, ticked
-from fsm.environment.world.outside import DELIVERED, LIVE_BACKUP, WRITTEN, Look
-from fsm.environment.world.thread import HANDLER, WORKER, Read, Thread, remembered_without_records, replaced
+from fsm.environment.world.outside import LIVE_BACKUP, Look, pod_part
+from fsm.environment.world.slots import OF_MODE
+from fsm.environment.world.thread import HANDLER, WORKER, Read, Thread, remembered_without_records
 from fsm.kernel import World
 
 WORLDS = [
@@ -57,31 +58,26 @@ Steps = Mapping[State, list[tuple[Step, State]]]
 def test_a_world_that_forgets_takes_the_steps_of_one_that_does_not(
     mode: str, budgets: Mapping[str, int], wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _compared(world_of(OPERATOR, mode, budgets, wish=wish), monkeypatch)
+    _compared(mode, budgets, wish, monkeypatch)
 
 
-def _compared(world: World, patches: pytest.MonkeyPatch) -> None:
+def _compared(mode: str, budgets: Mapping[str, int], wish: Wish, patches: pytest.MonkeyPatch) -> None:
     """Every state of either world is met, and no step is taken by one alone."""
+    world = world_of(OPERATOR, mode, budgets, wish=wish)
     forgetting = _steps(world)
-    _remember_all(patches)
-    remembering = _steps(_alike(world))
-    pairs = _walked_together(*world.initial_states(), forgetting, remembering)
+    _remember_all(patches, mode)
+    remembering = _steps(world_of(OPERATOR, mode, budgets, wish=wish))
+    (start,) = world.initial_states()
+    pairs = _walked_together(start, forgetting, remembering)
     assert {one for one, _ in pairs} == set(forgetting)
     assert {other for _, other in pairs} == set(remembering)
-
-
-def _alike(world: World) -> World:
-    """The same world, made anew."""
-    (held,) = [value for (part, _), value in zip(world.slots, *world.initial_states(), strict=True) if part == "backup"]
-    budgets = {name: amount for name, amount in world.budgets.items() if amount}
-    return world_of(OPERATOR, held.mode, budgets, wish=held.wish)
 
 
 def test_forgetting_makes_a_world_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else there would be nothing to compare."""
     budgets, wish = {"faults": 1, "api": 1, "kill": 1}, Wish(retries=1, timeout="1m")
     small = len(_steps(world_of(OPERATOR, "snapshot", budgets, wish=wish)))
-    _remember_all(monkeypatch)
+    _remember_all(monkeypatch, "snapshot")
     assert len(_steps(world_of(OPERATOR, "snapshot", budgets, wish=wish))) > small
 
 
@@ -110,7 +106,7 @@ def test_to_forget_too_much_is_noticed(
     def compared() -> None:
         with monkeypatch.context() as patches:
             patches.setattr(stepping, name, change)
-            _compared(world_of(OPERATOR, mode, budgets, wish=Wish(retries=1, timeout="2m")), patches)
+            _compared(mode, budgets, Wish(retries=1, timeout="2m"), patches)
 
     with pytest.raises(error):
         compared()
@@ -162,10 +158,12 @@ _Reading = object()
 # ------------------------------------------------------------------ a world that forgets nothing
 
 
-def _remember_all(patches: pytest.MonkeyPatch) -> None:
+def _remember_all(patches: pytest.MonkeyPatch, mode: str) -> None:
     for name in ("remembered", "remembered_without_records", "_without_vain_readings"):
         patches.setattr(stepping, name, lambda value: value)
     patches.setattr(stepping, "_told", _told_stale(stepping._told))
+    for place in (stepping, people):
+        patches.setattr(place, "spread", _stale_for_threads(place.spread, mode))
     patches.setattr(build, "_maps", _maps_of_threads(build._maps))
     patches.setattr(operator, "_handler_begins", _given_whole(operator._handler_begins))
 
@@ -195,14 +193,24 @@ def _given_whole(original: Callable[..., Any]) -> Callable[..., Any]:
     return begins
 
 
+def _stale_for_threads(original: Callable[..., Any], mode: str) -> Callable[..., Any]:
+    """A write makes stale what any thread has read."""
+    parts = (HANDLER, WORKER, *map(pod_part, OF_MODE[mode]))
+
+    def spread(view: Any, writer: str) -> Any:
+        changes = original(view, writer)
+        for part in parts:
+            changes[part] = _in_pods(_stale)(changes.get(part, view[part]))
+        return changes
+
+    return spread
+
+
 def _maps_of_threads(original: Callable[..., Any]) -> Callable[..., Any]:
-    def maps(parts: Mapping[str, Any], name: str) -> Any:
-        found = original(parts, name)
-        pods = [part for part in parts if part.startswith("pod ")]
-        for part in (HANDLER, WORKER, *pods):
-            found[WRITTEN][part] = _in_pods(_stale)
-            found[build.TICKED][part] = _in_pods(_older)
-        found[DELIVERED][WORKER] = replaced
+    def maps(parts: Mapping[str, Any]) -> Any:
+        found = original(parts)
+        pods = [part for part in parts if part.startswith(pod_part(""))]
+        found[build.TICKED] |= {part: _in_pods(_older) for part in (HANDLER, WORKER, *pods)}
         return found
 
     return maps

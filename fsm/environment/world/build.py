@@ -10,25 +10,22 @@ from fsm.environment.world.cluster import HeldPod, cluster_rules
 from fsm.environment.world.faults import budgets_of
 from fsm.environment.world.held import Copy, Held, Wish, ticked
 from fsm.environment.world.operator import CRASHED, PANICKED, SLOW, is_at_rest, operator_rules
-from fsm.environment.world.ours import our_rules, outdated_shell, shell_facts
+from fsm.environment.world.ours import our_rules, shell_facts
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
     CLUSTER_CACHED,
     DATA,
-    DELIVERED,
     LIVE_BACKUP,
     QUEUE,
     TASK,
     TRACKED,
-    WRITTEN,
     cached_job_part,
     job_part,
-    outdated,
     pod_part,
 )
 from fsm.environment.world.people import people_rules
 from fsm.environment.world.slots import OF_MODE
-from fsm.environment.world.thread import HANDLER, WORKER, HeldTracked, aged, replaced
+from fsm.environment.world.thread import HANDLER, WORKER, HeldTracked, aged
 from fsm.environment.world.words import (
     backup_facts,
     cached_backup_facts,
@@ -82,7 +79,7 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
         }
     deciding = our_rules() if name == OURS else operator_rules(mode)
     rules = (*deciding, *cluster_rules(slots, jobs_lag=name == OPERATOR), *people_rules(mode), CLOCK)
-    return World(f"{name} {mode}", parts, rules, _maps(parts, name), budgets_of(mode, budgets), components=backups)
+    return World(f"{name} {mode}", parts, rules, _maps(parts), budgets_of(mode, budgets), components=backups)
 
 
 def _tick(view: Any) -> Iterator[Move]:
@@ -95,16 +92,12 @@ def _tick(view: Any) -> Iterator[Move]:
 CLOCK = Rule("clock ticks", "clock", _tick, fairness=Fairness.STRONG, sentence="A minute passes.")
 
 
-def _maps(parts: Mapping[str, Part], name: str) -> dict[str, dict[str, Callable[[Any], Any]]]:
+def _maps(parts: Mapping[str, Part]) -> dict[str, dict[str, Callable[[Any], Any]]]:
     maps: dict[str, dict[str, Callable[[Any], Any]]] = {
-        WRITTEN: {CACHED_BACKUP: outdated},
-        DELIVERED: {HANDLER: replaced},
         CRASHED: {HANDLER: _nothing, WORKER: _nothing, QUEUE: _no, SLOW: _no, CACHED_BACKUP: _nothing},
         TICKED: {LIVE_BACKUP: _later, CACHED_BACKUP: _copy_later},
     }
     maps[CRASHED] |= {part: _nothing for part in parts if part.startswith(cached_job_part(""))}
-    if name == OURS:
-        maps[WRITTEN][WORKER] = outdated_shell
     if TRACKED in parts:
         maps[CRASHED][TRACKED] = _tracked_anew
         maps[TICKED][TRACKED] = aged

@@ -9,7 +9,6 @@ from fsm.environment.world.held import Copy
 from fsm.environment.world.operator import at_rest
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
-    DELIVERED,
     LIVE_BACKUP,
     Fate,
     cached_job_part,
@@ -18,7 +17,7 @@ from fsm.environment.world.outside import (
 )
 from fsm.environment.world.slots import ACTIVE, COMPLETE, CREATED, FAILED, NAMES, UNSCHEDULABLE, HeldJob, Lagging
 from fsm.environment.world.stepping import ran
-from fsm.environment.world.thread import POD, Thread
+from fsm.environment.world.thread import HANDLER, POD, Thread, replaced
 from fsm.kernel import Fairness, Key, Kind, Move, Rule, Value
 from fsm.reference import Result
 
@@ -58,7 +57,7 @@ def cluster_rules(slots: tuple[str, ...], jobs_lag: bool = True) -> tuple[Rule, 
 def _deliver(view: Any) -> Iterator[Move]:
     copy: Copy | None = view[CACHED_BACKUP]
     if copy is not None and copy.lags:
-        yield Move("the informer's copy catches up", {CACHED_BACKUP: None}, (DELIVERED,))
+        yield Move("the informer's copy catches up", {CACHED_BACKUP: None, HANDLER: replaced(view[HANDLER])})
 
 
 def _lag(view: Any) -> Iterator[Move]:
@@ -172,7 +171,7 @@ def _pod_rules(slot: str) -> Iterator[Rule]:
             after = held._replace(thread=step.thread, ended=ended)
             end = {"": "", COMPLETE: "exits with 0", FAILED: "exits with 1"}[ended]
             words = ", ".join(filter(None, (step.what, end)))
-            yield Move(f"the program of Job {name} {words}", {**step.writes, pod: after}, step.applies)
+            yield Move(f"the program of Job {name} {words}", {**step.writes, pod: after})
 
         return moves
 

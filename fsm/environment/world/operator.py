@@ -134,17 +134,17 @@ def _moves(view: Any, kind: str, step: Ran | None, before: dict[Key, Any]) -> It
         yield _panic(_WHO[kind], step)
         return
     writes = {**before, **step.writes, kind: step.thread, **_hurried(view, kind, step)}
-    yield Move(f"{_WHO[kind]} {step.what}" if step.what else f"{_WHO[kind]} has nothing to do", writes, step.applies)
+    yield Move(f"{_WHO[kind]} {step.what}" if step.what else f"{_WHO[kind]} has nothing to do", writes)
 
 
 def _panic(who: str, step: Ran) -> Move:
     """What was done outside before stays done."""
     outside = {part: value for part, value in step.writes.items() if part not in _REMEMBERED}
     words = f"{who} {step.what}: the operator crashes and starts again"
-    return Move(words, {**outside, PANICKED: True}, (*step.applies, CRASHED))
+    return Move(words, {**outside, PANICKED: True}, (CRASHED,))
 
 
-_REMEMBERED = {QUEUE, TRACKED, CACHED_BACKUP}
+_REMEMBERED = {QUEUE, TRACKED, CACHED_BACKUP, HANDLER, WORKER}
 
 
 # ------------------------------------------------------------------ pace

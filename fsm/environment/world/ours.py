@@ -14,21 +14,13 @@ from fsm.adapter import Effect, Observation, PatchBackup, SeenJob, effects_of
 from fsm.adapter.patches import job_manifest, patched
 from fsm.environment.world.held import NOW, Held, backup_of, held_of
 from fsm.environment.world.operator import CRASH, SLOW, Moves, slowness
-from fsm.environment.world.outside import LIVE_BACKUP, WRITTEN, Fate, Look, job_part
+from fsm.environment.world.outside import LIVE_BACKUP, Fate, Look, job_part, spread
 from fsm.environment.world.slots import BACKUP, CREATED, NAMES, HeldJob, job_of
-from fsm.environment.world.thread import WORKER, Thread
+from fsm.environment.world.thread import WORKER, Shell, Thread, outdated_shell
 from fsm.environment.world.words import change_in_words
-from fsm.kernel import Key, Kind, Move, Rule, Value
+from fsm.kernel import Key, Kind, Move, Rule
 from fsm.machines import CreateJob, DeleteJob, RequeueAt
 from fsm.model import Backup
-
-
-class Shell(Value, frozen=True):
-    """What was looked at, and how many of the effects that follow from it are performed."""
-
-    backup: Held
-    job: HeldJob | None
-    performed: int = 0
 
 
 def our_rules() -> tuple[Rule, ...]:
@@ -48,11 +40,6 @@ def our_rules() -> tuple[Rule, ...]:
         CRASH,
         slowness(),
     )
-
-
-def outdated_shell(shell: Shell | None) -> Shell | None:
-    """Somebody has written the Backup since it was looked at."""
-    return None if shell is None else shell._replace(backup=shell.backup._replace(current=False))
 
 
 def shell_facts(shell: Shell | None) -> Mapping[str, str]:
@@ -111,11 +98,11 @@ def _performing(fate: Fate) -> Moves:
             told, done = f"{told}, and is told that it failed", False
         left = shell._replace(performed=shell.performed + 1)
         after = left if done and left.performed < len(effects) else None
-        if LIVE_BACKUP in writes and after is not None:
-            after = outdated_shell(after)
+        if LIVE_BACKUP in writes:
+            after, writes = outdated_shell(after), {**spread(view, WORKER), **writes}
         if after is None and view[SLOW]:
             writes = {**writes, SLOW: False}
-        yield Move(f"the shell: {told}", {**writes, WORKER: after}, (WRITTEN,) if LIVE_BACKUP in writes else ())
+        yield Move(f"the shell: {told}", {**writes, WORKER: after})
 
     return moves
 

@@ -15,7 +15,20 @@ from fsm.environment.server import Server
 from fsm.environment.simulation import COMMIT_TS, Task
 from fsm.environment.world.held import NAME, NAMESPACE, Copy, Held, backup_of, held_of
 from fsm.environment.world.slots import SLOTS, HeldJob, Lagging, held_job
-from fsm.environment.world.thread import POD, Clock, InSlot, Read, Refusal, Thread, held_tracked
+from fsm.environment.world.thread import (
+    HANDLER,
+    POD,
+    WORKER,
+    Clock,
+    InSlot,
+    Read,
+    Refusal,
+    Shell,
+    Thread,
+    held_tracked,
+    outdated_shell,
+    replaced,
+)
 from fsm.environment.world.words import change_in_words
 from fsm.kernel import Key
 from fsm.model import Backup
@@ -57,10 +70,6 @@ LIVE_BACKUP, CACHED_BACKUP, QUEUE, TRACKED, TASK, DATA = (
     "data",
 )
 CLUSTER_CACHED = "cached cluster"
-WRITTEN = "written"
-"""The map that makes every other copy of the Backup a stale one."""
-DELIVERED = "delivered"
-"""The map after which the object in the informer's cache is another one than who got it there holds."""
 
 
 class Fate(StrEnum):
@@ -143,6 +152,11 @@ class Look:
         copy: Copy | None = self.read(CACHED_BACKUP)
         held: Held | None = self.read(LIVE_BACKUP) if copy is None else copy.held
         return held
+
+    def lags(self) -> bool:
+        """The informer of Backups does."""
+        copy: Copy | None = self.view[CACHED_BACKUP]
+        return copy is not None and copy.lags
 
     def cached_job(self, slot: str) -> HeldJob | None:
         """What the informer holds of a Job."""
@@ -268,10 +282,18 @@ def outdated(copy: Copy | None) -> Copy | None:
     return copy if copy.held is None else Copy(copy.held._replace(current=False), True)
 
 
-def spread(view: Any) -> tuple[str, ...]:
-    """The maps of a write of the Backup: an informer that does not lag holds another object at once."""
+def spread(view: Any, writer: str) -> dict[Key, Any]:
+    """What a write of the Backup does to what others hold of it; `writer` is the kind of thread, "" where it is none.
+
+    Every other copy is a stale one, and an informer that does not lag holds another object at once.
+    """
     copy: Copy | None = view[CACHED_BACKUP]
-    return (WRITTEN, DELIVERED) if copy is None or not copy.lags else (WRITTEN,)
+    changes: dict[Key, Any] = {CACHED_BACKUP: outdated(copy)}
+    if writer != HANDLER and (copy is None or not copy.lags):
+        changes[HANDLER] = replaced(view[HANDLER])
+    if writer not in {HANDLER, WORKER} and isinstance(view[WORKER], Shell):
+        changes[WORKER] = outdated_shell(view[WORKER])
+    return changes
 
 
 def is_own(call: Call) -> bool:

@@ -89,7 +89,7 @@ def _delete(view: Any) -> Iterator[Move]:
     held: Held | None = view[LIVE_BACKUP]
     if held is not None and not held.deleting:
         after = held._replace(deleting=True) if held.protected else None
-        yield Move("the user deletes the Backup", {LIVE_BACKUP: after}, spread(view))
+        yield Move("the user deletes the Backup", {**spread(view, ""), LIVE_BACKUP: after})
 
 
 def _wishing(command: str) -> Moves:
@@ -120,7 +120,7 @@ def _edited(view: Any, words: str, **changes: Any) -> Iterator[Move]:
         return
     wish: Wish = held.wish._replace(**changes)
     if wish != held.wish:
-        yield Move(words, {LIVE_BACKUP: held._replace(wish=wish)}, spread(view))
+        yield Move(words, {**spread(view, ""), LIVE_BACKUP: held._replace(wish=wish)})
 
 
 def _task(name: str, before: Task, after: Task, budget: str, sentence: str) -> Rule:

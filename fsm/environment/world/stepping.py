@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fsm.environment.world.held import Copy, Held, read_back
-from fsm.environment.world.outside import CACHED_BACKUP, DELIVERED, LIVE_BACKUP, Fate, Look, is_own, only_writes, spread
+from fsm.environment.world.outside import CACHED_BACKUP, LIVE_BACKUP, Fate, Look, is_own, only_writes, spread
 from fsm.environment.world.thread import (
     HANDLER,
     POD,
+    TICKER,
     WORKER,
     Read,
     Refusal,
@@ -36,7 +37,6 @@ class Ran(NamedTuple):
 
     what: str
     writes: dict[Key, Any]
-    applies: tuple[str, ...]
     thread: Thread | None
     result: Result
     asked: bool
@@ -144,14 +144,15 @@ def _told(recorder: _Recorder, look: Look, asked: bool) -> Ran:
     if CACHED_BACKUP in look.writes:
         look.writes[CACHED_BACKUP] = _settled(look, ended)
     thread = None if ended else recorder.stands()
-    applies = spread(look.view) if look.written else ()
-    if DELIVERED in applies and recorder.thread.kind == HANDLER:
-        thread = replaced(thread)
+    writes, kind = look.writes, recorder.thread.kind
+    if look.written and kind != TICKER:
+        writes = {**spread(look.view, kind), **writes}
+        thread = replaced(thread) if kind == HANDLER and not look.lags() else thread
     result = recorder.call.result if isinstance(recorder.call, Done) else Result.DONE
     words = ", ".join(dict.fromkeys(look.told))
     if result is Result.PANIC:
         words = ", ".join(filter(None, (words, "panics")))
-    return Ran(words, look.writes, applies, thread, result, asked)
+    return Ran(words, writes, thread, result, asked)
 
 
 def _settled(look: Look, ended: bool) -> Copy | None:

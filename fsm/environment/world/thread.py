@@ -68,6 +68,14 @@ class InSlot(Value, frozen=True):
     job: HeldJob | None
 
 
+class Shell(Value, frozen=True):
+    """What was looked at, and how many of the effects that follow from it are performed."""
+
+    backup: Held
+    job: HeldJob | None
+    performed: int = 0
+
+
 class Thread(Value, frozen=True):
     """`subject` is what was delivered: a Backup to the handler, arguments to a pod. `calls` names the calls that were
     answered, so that a replay that goes another way is noticed."""
@@ -147,6 +155,11 @@ def replaced(thread: Thread | None) -> Thread | None:
 
 def _replaced(value: Any) -> Any:
     return value._replace(there=False) if isinstance(value, Read) else value
+
+
+def outdated_shell(shell: Shell | None) -> Shell | None:
+    """Somebody has written the Backup since it was looked at."""
+    return None if shell is None else shell._replace(backup=shell.backup._replace(current=False))
 
 
 def aged(entry: HeldTracked | None) -> HeldTracked | None:
