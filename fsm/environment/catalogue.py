@@ -508,6 +508,16 @@ SNAPSHOT_CLAIMS = (
         _bug("A4"),
     ),
     _snapshot(
+        always(
+            "complete-is-true",
+            "a backup that is said to be complete has all its data",
+            lambda view: view[DATA] == "complete",
+            _of_live(lambda held: held.phase == "Complete" and not held.deleting),
+        ),
+        "StatusTruth",
+        {"faults": 1, "program": 1, "kill": 1},
+    ),
+    _snapshot(
         never("no-panic", "the operator does not panic", _has_panicked),
         "TotalAndCrashFree",
         {"faults": 1, "lag": 1, "kill": 1},
@@ -611,7 +621,7 @@ LOG_CLAIMS = (
     _log(
         never("no-orphan", "a Backup is only gone when its task is", _has_orphan),
         "NoOrphan",
-        {"faults": 1, "program": 1, "delete": 1},
+        {"delete": 1},
         _bug("S13"),
     ),
     _log(
