@@ -518,6 +518,18 @@ SNAPSHOT_CLAIMS = (
         {"faults": 1, "program": 1, "kill": 1},
     ),
     _snapshot(
+        always(
+            "no-data-left",
+            "a Backup whose data shall go with it is only gone when they are",
+            lambda view: view[DATA] == "none",
+            lambda view: _live(view) is None,
+        ),
+        "NoOrphan",
+        {"delete": 1},
+        ours=None,
+        clean="Delete",
+    ),
+    _snapshot(
         never("no-panic", "the operator does not panic", _has_panicked),
         "TotalAndCrashFree",
         {"faults": 1, "lag": 1, "kill": 1},

@@ -20,7 +20,7 @@ from fsm.reference.calls import DeleteJob as DeleteCall
 from fsm.reference.jobs import is_finished
 from fsm.reference.program import GoError, Handle, IgnoreError, PanicError
 from fsm.reference.updater import condition_of, update_status
-from fsm.rules import job_name, log_job_name, updated
+from fsm.rules import FINALIZER, job_name, log_job_name, updated
 
 
 class Mutant(NamedTuple):
@@ -132,6 +132,10 @@ def _one_after_the_other(original: Any) -> Any:
     return wait
 
 
+def _without_cleaning(original: Any) -> Any:
+    return lambda backup: backup.metadata.deletion_timestamp is not None and FINALIZER in backup.metadata.finalizers
+
+
 def _says_complete(original: Any) -> Any:
     """The program in the pod does not run br."""
 
@@ -203,6 +207,8 @@ MUTANTS = (
            "holds"),
     Mutant("S23 mended", OPERATOR, "fsm.reference.sync._wait_for_earlier", _one_after_the_other, "one-subcommand",
            "holds"),
+    Mutant("the finalizer goes at once", OPERATOR, "fsm.reference.sync.needs_finalizer_removed", _without_cleaning,
+           "no-data-left", "violated"),
     Mutant("no br", OPERATOR, "fsm.reference.pod.backup._run", _says_complete, "complete-is-true", "violated"),
     Mutant("no br, ours", OURS, "fsm.reference.pod.backup._run", _says_complete, "complete-is-true", "violated"),
     Mutant("no Job is made", OURS, "fsm.environment.world.ours.effects_of", _without(CreateJob), "it-ends", "violated"),
