@@ -209,6 +209,8 @@ MUTANTS = (
            "holds"),
     Mutant("the finalizer goes at once", OPERATOR, "fsm.reference.sync.needs_finalizer_removed", _without_cleaning,
            "no-data-left", "violated"),
+    Mutant("the task is not stopped", OPERATOR, "fsm.reference.clean.stop_log_backup", _sees_nothing,
+           "deletion-completes", "violated", {"delete": 1}),
     Mutant("no br", OPERATOR, "fsm.reference.pod.backup._run", _says_complete, "complete-is-true", "violated"),
     Mutant("no br, ours", OURS, "fsm.reference.pod.backup._run", _says_complete, "complete-is-true", "violated"),
     Mutant("no Job is made", OURS, "fsm.environment.world.ours.effects_of", _without(CreateJob), "it-ends", "violated"),
