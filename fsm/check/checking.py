@@ -324,7 +324,7 @@ class _Check:
         legs = [Leg(graph.state(i)) for i in path[1:]]
         states, taken = self._walked(graph, path[0], legs + self._legs(graph, edges))
         because = (
-            f"After step {len(legs)} its condition holds, and the rule {claim.clock} is taken {claim.ticks + 1} times "
+            f"{f'After step {len(legs)}' if legs else 'At the start'} its condition holds, and the rule {claim.clock} is taken {claim.ticks + 1} times "
             f"from then on without what is claimed{self._for(component)}."
         )
         return self._violated(claim, component, self.teller.story(claim, states, taken, because))

@@ -12,7 +12,7 @@ from random_worlds import properties_of, world_of
 from fsm.check import Verdict, check, explore, plain, replayed
 from fsm.check.plain import State
 from fsm.errors import UsageError
-from fsm.kernel import Form, Move, Part, Property, Rule, World, leads_to, never
+from fsm.kernel import Form, Move, Part, Property, Rule, World, eventually, leads_to, never
 
 SEEDS = [pytest.param(seed, marks=pytest.mark.exhaustive if seed >= 15 else ()) for seed in range(100)]
 
@@ -105,3 +105,9 @@ def test_symmetry_is_off_where_a_property_follows_one_component() -> None:
     assert [finding.verdict for finding in report.findings] == [Verdict.HOLDS, Verdict.VIOLATED]
     assert "one was followed for all" in report.findings[0].note
     assert check(lamps(3), [state], symmetry=True).states == 4
+
+
+def test_symmetry_is_off_where_each_component_is_fair_by_itself() -> None:
+    some = eventually("some", "Some lamp is lit.", lambda view: view.of(0).lamp or view.of(1).lamp, own=False)
+    report = check(lamps(2), [some], symmetry=True)
+    assert (report.states, report.findings[0].verdict) == (4, Verdict.HOLDS)
