@@ -323,8 +323,9 @@ class _Check:
         path = graph.path_to(start)
         legs = [Leg(graph.state(i)) for i in path[1:]]
         states, taken = self._walked(graph, path[0], legs + self._legs(graph, edges))
+        begin = f"After step {len(legs)}" if legs else "At the start"
         because = (
-            f"{f'After step {len(legs)}' if legs else 'At the start'} its condition holds, and the rule {claim.clock} is taken {claim.ticks + 1} times "
+            f"{begin} its condition holds, and the rule {claim.clock} is taken {claim.ticks + 1} times "
             f"from then on without what is claimed{self._for(component)}."
         )
         return self._violated(claim, component, self.teller.story(claim, states, taken, because))

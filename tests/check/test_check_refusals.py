@@ -100,7 +100,7 @@ def test_a_rule_that_later_reads_otherwise_is_refused_without_being_asked_twice(
         return [Move("x", {"s": 1})] if view.t == 0 else []
 
     def other(view: Any) -> Any:
-        return [Move("y", {"t": view.t + 1})] if view.s and view.t < 2 else []
+        return [Move("y", {"t": view.t + 1, ("a", 0): view.t + 1})] if view.s and view.t < 2 else []
 
     parts = {"s": Part(0), "t": Part(0), "a": Part(0, own=True)}
     with pytest.raises(DeclarationError, match="the rule 'r' depends on something else than what it reads"):
