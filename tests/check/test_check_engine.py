@@ -11,7 +11,7 @@ from random_worlds import properties_of, world_of
 from fsm.check import Story, Verdict, check, explore, plain, replayed
 from fsm.kernel import Fairness, Form, Kind, World
 
-SEEDS = [pytest.param(seed, marks=pytest.mark.exhaustive if seed >= 25 else ()) for seed in range(120)]
+SEEDS = [pytest.param(seed, marks=pytest.mark.exhaustive if seed >= 20 else ()) for seed in range(120)]
 
 
 @pytest.fixture(
