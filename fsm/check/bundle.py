@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm.check.space import Block, Field, Ints, Space
-from fsm.check.tree import Tree
+from fsm.check.tree import Source, Tree
 
 TABLE_BITS = 20
 """How many bits of a state may be looked up at once."""
@@ -120,6 +120,69 @@ class Bundle:
         return np.broadcast_to(keys, block.shape[1]).view(np.int64) if keys.ndim == 0 else keys.view(np.int64)
 
 
+class Table:
+    """One tree's leaves by what it reads, of states or steps whose columns are at hand: a dense table, where its bits
+    are few enough; else the tree is walked."""
+
+    def __init__(self, space: Space, tree: Tree) -> None:
+        self.space, self.tree = space, tree
+        self._plan = Plan(space, [tree])
+        self._widths: dict[int, int] = {}
+        self._leaves: npt.NDArray[np.int32] | None = None
+        self._asked = 0
+
+    def leaves(self, source: Source) -> Ints:
+        """The leaf of every one."""
+        self._asked += source.size
+        while True:
+            self._renew()
+            if self._leaves is None:
+                return self.tree.leaves(source)
+            keys = self._keys(source)
+            leaves = self._leaves[keys]
+            unknown = np.flatnonzero(leaves < 0)
+            if not len(unknown):
+                return leaves
+            asked, where = np.unique(keys[unknown], return_index=True)
+            found = self.tree.leaves(Sample(source, unknown[where]))
+            if not self._stale():
+                self._leaves[asked] = found
+                leaves[unknown] = self._leaves[keys[unknown]]
+                return leaves
+
+    def _stale(self) -> bool:
+        taken = self.space.codes.taken
+        return self._plan.stale() or (taken in self._widths and _width(self.space, taken) > self._widths[taken])
+
+    def _renew(self) -> None:
+        if self._stale() or self._leaves is None:
+            self._plan.renewed()
+            self._widths = {code: _width(self.space, code) for code in sorted(self.tree.reads)}
+            bits = sum(self._widths.values())
+            self._leaves = None
+            if 0 < bits <= min(TABLE_BITS, worth(self._asked)) and 4 << bits <= self.space.table_room:
+                self._leaves = np.full(1 << bits, -1, np.int32)
+
+    def _keys(self, source: Source) -> Ints:
+        keys = np.zeros(source.size, np.int64)
+        for code, width in self._widths.items():
+            keys <<= width
+            keys |= source.column(code)
+        return keys
+
+
+class Sample:
+    """Some of many, by their places."""
+
+    def __init__(self, source: Source, places: Ints) -> None:
+        self.size = len(places)
+        self._source, self._places = source, places
+
+    def column(self, code: int) -> Ints:
+        """The numbers of the values there."""
+        return self._source.column(code)[self._places]
+
+
 class Bundles:
     """Trees, bundled so that as few look-ups as possible answer for all of them; bundled anew when they read more."""
 
@@ -201,6 +264,9 @@ def bits_of(space: Space, codes: Iterable[int]) -> int:
 
 def _width(space: Space, code: int) -> int:
     codes = space.codes
+    if code == codes.taken:
+        return max(len(space.steps) - 1, 1).bit_length()
+    code %= codes.count
     if code == codes.index:
         return max(codes.components - 1, 1).bit_length()
     return space.layout.fields[codes.slot(code, 0)].width

@@ -57,16 +57,17 @@ def check(
     """Verdicts on all the properties, in their order.
 
     `first`: end as soon as every property is refuted. `symmetry`: components are exchangeable, which the world must
-    say; it is not used where a property follows single components along a run, and the finding says so. `options` are
+    say; where a property follows single components along a run, states are not folded, but one component is followed
+    for all, and the finding says so. `options` are
     only noted in the stories: with which options the world was made. `audit`: every rule and predicate is asked twice.
     """
-    _refuse(world, properties)
+    _refuse(world, properties, symmetry)
     followed = [claim for claim in properties if _follows(claim)]
     folded = symmetry and not (world.components > 1 and followed)
-    check_ = _Check(world, properties, limits or Limits(), progress, first, folded, options or {}, audit)
+    check_ = _Check(world, properties, limits or Limits(), progress, first, folded, options or {}, audit, symmetry)
     findings = check_.findings()
     if symmetry and not folded:
-        note = "symmetry was not used: this property follows single components along a run"
+        note = "states were not folded: this property follows single components along a run; one was followed for all"
         findings = [
             replace(each, note=note) if each.property in followed and not each.note else each for each in findings
         ]
@@ -79,7 +80,9 @@ def _follows(claim: Property) -> bool:
     return claim.form in FAIR or (claim.form in ABOUT_GRAPH and claim.own)
 
 
-def _refuse(world: World, properties: Sequence[Property]) -> None:
+def _refuse(world: World, properties: Sequence[Property], symmetry: bool) -> None:
+    if symmetry and not world.symmetric:
+        raise UsageError(f"the world {world.name!r} does not say that its components may be exchanged")
     names = [claim.id for claim in properties]
     for name in names:
         if names.count(name) > 1:
@@ -106,6 +109,7 @@ class _Check:
     symmetry: bool
     options: Mapping[str, str]
     audit: bool
+    alike: bool  # what is claimed of one component along a run holds for all if it holds for the first
     graph_bytes: int = 0
     most_bytes: int = 0
 
@@ -257,7 +261,8 @@ class _Check:
         if self.limits.stopped():
             return Finding(claim, Verdict.NOT_FINISHED)
         judge = {Form.RECOVERABLE: self._recoverable, Form.WITHIN: self._within}.get(claim.form, self._leads_to)
-        found = [judge(graph, claim, component) for component in components_of(graph.space, claim)]
+        components = components_of(graph.space, claim)
+        found = [judge(graph, claim, component) for component in (components[:1] if self.alike else components)]
         violated = [each for each in found if each.story is not None]
         if violated:
             return min(violated, key=lambda each: (each.story and (each.story.faults, len(each.story.steps))) or (0, 0))
@@ -318,8 +323,9 @@ class _Check:
         path = graph.path_to(start)
         legs = [Leg(graph.state(i)) for i in path[1:]]
         states, taken = self._walked(graph, path[0], legs + self._legs(graph, edges))
+        begin = f"After step {len(legs)}" if legs else "At the start"
         because = (
-            f"After step {len(legs)} its condition holds, and the rule {claim.clock} is taken {claim.ticks + 1} times "
+            f"{begin} its condition holds, and the rule {claim.clock} is taken {claim.ticks + 1} times "
             f"from then on without what is claimed{self._for(component)}."
         )
         return self._violated(claim, component, self.teller.story(claim, states, taken, because))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fsm.check.bundle import BlockSource, Bundle, Bundles
+from fsm.check.bundle import BlockSource, Bundle, Bundles, Table
 from fsm.check.exploration import Exploration, Level
 from fsm.check.moves import Steps
 from fsm.check.space import Block, Ints, Space
@@ -161,7 +161,9 @@ class StepClaims:
     def __init__(self, exploration: Exploration, claims: Iterable[Property], audit: bool = False) -> None:
         self.exploration, self.space = exploration, exploration.space
         self.found = {claim.id: StepFound(claim) for claim in claims}
-        self._trees = {name: step_tree(self.space, found.claim, audit) for name, found in self.found.items()}
+        self._tables = {
+            name: Table(self.space, step_tree(self.space, found.claim, audit)) for name, found in self.found.items()
+        }
         self._concerned: dict[str, list[bool]] = {name: [] for name in self.found}
         self._kinds: dict[tuple[int, str, int | None], int] = {}
 
@@ -209,7 +211,7 @@ class StepClaims:
             if not len(concerned):
                 continue
             begun = sources[concerned]
-            bad = self._bad(self._trees[name], found.claim, block[:, begun], targets[:, concerned], kinds[concerned])
+            bad = self._bad(self._tables[name], found.claim, block[:, begun], targets[:, concerned], kinds[concerned])
             if len(bad):
                 cheapest = bad[int(after[concerned[bad]].argmin())]
                 cost = int(after[concerned[cheapest]])
@@ -239,11 +241,11 @@ class StepClaims:
             known.append(claim.concerned is None or bool(claim.concerned(taken)))
         return np.array(known, bool)
 
-    def _bad(self, tree: Tree, claim: Property, before: Block, after: Block, kinds: Ints) -> Ints:
+    def _bad(self, table: Table, claim: Property, before: Block, after: Block, kinds: Ints) -> Ints:
         """The places of steps that are not allowed for some component."""
         allowed = np.ones(len(kinds), bool)
         for component in components_of(self.space, claim):
-            allowed &= tree.leaves(StepSource(self.space, before, after, kinds, component)) > 0
+            allowed &= table.leaves(StepSource(self.space, before, after, kinds, component)) > 0
         return np.flatnonzero(~allowed)
 
 

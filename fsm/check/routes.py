@@ -28,14 +28,17 @@ def reached(graph: StateGraph, starts: Ints, inside: Bools, barred: Bools | None
     seen = np.zeros(graph.states, bool)
     frontier = starts[inside[starts]]
     seen[frontier] = True
+    place = np.empty(graph.states, np.int32)  # where in the frontier a state is, for one of several mentions
     while len(frontier):
         edges = edges_of(graph, frontier)
         if barred is not None:
             edges = edges[~barred[graph.label[edges]]]
         targets = graph.target[edges]
-        targets = targets[inside[targets] & ~seen[targets]]
+        targets = targets[np.flatnonzero(inside[targets] & ~seen[targets])].astype(np.int64)
         seen[targets] = True
-        frontier = np.unique(targets).astype(np.int64)
+        mentions = np.arange(len(targets), dtype=np.int32)
+        place[targets] = mentions
+        frontier = targets[np.flatnonzero(place[targets] == mentions)]
     return seen
 
 

@@ -140,3 +140,12 @@ def test_a_rule_may_step_with_another_component(components: int) -> None:
     rules = (Rule("swap", "who", swap, own=True), Rule("mark", "who", mark))
     world = World("swap", {"s": Part(0), "a": Part(0, own=True)}, rules, components=components)
     assert explore(world).states == 1 + components
+
+
+def test_a_part_that_is_read_for_the_first_time_tells_states_apart_that_were_alike() -> None:
+    def moves(view: Any) -> Any:
+        if view.s == 0:
+            return [Move("x", {"s": 1, "t": t}) for t in (0, 1)]
+        return [Move("y", {"s": 2 + view.t})] if view.s == 1 else []
+
+    assert set(states(explore(one_rule(moves)))) == {(0, 0, 0), (1, 0, 0), (1, 1, 0), (2, 0, 0), (3, 1, 0)}

@@ -88,3 +88,20 @@ def test_a_map_that_fails_is_named_with_the_value() -> None:
 def test_a_wrong_property_is_named(claims: list[Property], told: str) -> None:
     with pytest.raises(DeclarationError, match=told):
         check(counter(3), claims)
+
+
+@pytest.mark.parametrize("again", ["reads another part", "reads no more"])
+def test_a_rule_that_later_reads_otherwise_is_refused_without_being_asked_twice(again: str) -> None:
+    called = count()
+
+    def fickle(view: Any) -> Any:
+        if view.s and next(called):
+            return [view.of(0).a][1:] if again == "reads another part" else []
+        return [Move("x", {"s": 1})] if view.t == 0 else []
+
+    def other(view: Any) -> Any:
+        return [Move("y", {"t": view.t + 1, ("a", 0): view.t + 1})] if view.s and view.t < 2 else []
+
+    parts = {"s": Part(0), "t": Part(0), "a": Part(0, own=True)}
+    with pytest.raises(DeclarationError, match="the rule 'r' depends on something else than what it reads"):
+        explore(World("wrong", parts, (Rule("r", "who", fickle), Rule("other", "who", other))))

@@ -9,7 +9,7 @@ from small_worlds import at, counter, graph_world
 
 from fsm.check import Change, Story, check, replayed, story_from_json, story_to_json
 from fsm.errors import InputError
-from fsm.kernel import Kind, Move, Part, Property, Rule, World, always, never, no_deadlock, steps
+from fsm.kernel import Kind, Move, Part, Property, Rule, World, always, never, no_deadlock, steps, within
 
 
 def door(**rest: Any) -> World:
@@ -160,3 +160,17 @@ def test_several_stories_begin_where_they_begin() -> None:
     )
     story = story_of(world, never("seven", "", lambda view: view.n == 7))
     assert [state["n"]["n"] for state in story.states] == ["5", "6", "7"]
+
+
+def test_a_step_that_needs_no_fault_is_not_told_as_one() -> None:
+    world = graph_world([("f", "a", "b"), ("p", "a", "b")], kinds={"f": Kind.FAULT})
+    assert [step.rule for step in story_of(world, never("b", "", at("b"))).steps] == ["p"]
+
+
+def test_a_late_response_is_told_with_its_ticks() -> None:
+    world = graph_world([("other", "a", "c"), ("tick", "a", "c"), ("tick", "c", "d"), ("other", "c", "d")])
+    story = story_of(world, within("soon", "", at("a"), at("z"), 1, "tick"))
+    assert [step.rule for step in story.steps] == ["tick", "tick"]
+    assert story.because == (
+        "At the start its condition holds, and the rule tick is taken 2 times from then on without what is claimed."
+    )
