@@ -16,10 +16,12 @@ from fsm.adapter.lifecycle import (
     deletion_event,
     event_of,
 )
+from fsm.adapter.log_retry import policy_for, records_for, retried_state, retries_of
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
 from fsm.kernel import Event, MachineState
 from fsm.machines import LOG, CommandState, LogContext
+from fsm.machines.log_retry import WAITING
 from fsm.model import Backup, BackupSpec, BackupStatus, Condition, LogCommand, LogSubCommandStatus, ObjectMeta, Phase
 from fsm.rules import current_command, log_job_name, update_log
 
@@ -34,19 +36,24 @@ def state_of(observation: Observation) -> MachineState:
     backup = observation.backup
     command = current_command(backup)
     lane = command_state_of(observation, command)
-    leaf = "idle" if lane in ("wished", "complete", "repeatable") else lane
+    leaf = "idle" if lane in ("wished", "complete", "repeatable", "superseded") else lane
     sub = backup.status.log_sub_command_statuses.get(command)
     job = job_of(observation, command)
-    reason, message = _why(leaf, sub, job)
-    retry_failed = sub is not None and sub.phase == Phase.RETRY_FAILED
+    reason, message = _held_because(observation) if leaf in WAITING else _why(leaf, sub, job)
+    retry_failed = sub is not None and sub.phase == Phase.RETRY_FAILED and leaf not in WAITING
+    records = records_for(observation, command)
+    begun = sum(record.real is not None for record in records)
     context = LogContext(
         command=command,
+        attempt=max(begun - (leaf == "retrying"), 0),
         job=job.uid if job is not None and not job.gone and leaf != "idle" else "",
         commands=_commands(observation),
         commit_ts=backup.status.commit_ts,
         reason=reason,
         message=message,
         sync_error=_sub_reason(sub, Phase.RETRY_FAILED)[0] or "RetryFailed" if retry_failed else "",
+        policy=policy_for(observation, command),
+        records=records,
     )
     deleting = deleting_leaf(observation)
     if deleting is not None:
@@ -72,8 +79,19 @@ def _commands(observation: Observation) -> tuple[CommandState, ...]:
     return tuple(sorted(CommandState(command, state) for command, state in found.items()))
 
 
+def _held_because(observation: Observation) -> tuple[str, str]:
+    status = retries_of(observation).status
+    return status.reason, status.message
+
+
 def command_state_of(observation: Observation, command: str) -> str:
-    """Where one command stands: wished, an id of the lane, complete or repeatable (a contract, DESIGN section 5)."""
+    """Where one command stands: wished, an id of the lane, complete or repeatable (a contract, DESIGN section 5); under
+    a retry policy superseded too."""
+    return retried_state(observation, command, _plain_state(observation, command), job_of(observation, command))
+
+
+def _plain_state(observation: Observation, command: str) -> str:
+    """Where a command stands without a retry policy."""
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     job = job_of(observation, command)
     if sub is None or not sub.phase or sub.phase == Phase.RETRY_FAILED:
@@ -121,7 +139,8 @@ def _why(leaf: str, sub: LogSubCommandStatus | None, job: SeenJob | None) -> tup
         if job.failed and condition is not None:
             return condition.reason, f"Job {job.job.metadata.name} has failed"
         return "JobVanished", f"Job {job.job.metadata.name} was removed before it had finished"
-    types = {"aborted": Phase.FAILED, "invalid": Phase.INVALID}
+    paused = leaf == "aborted" and sub is not None and sub.phase == Phase.RETRY_FAILED
+    types = {"aborted": Phase.RETRY_FAILED if paused else Phase.FAILED, "invalid": Phase.INVALID}
     return _sub_reason(sub, types[leaf]) if leaf in types else ("", "")
 
 
@@ -137,6 +156,8 @@ _WRITTEN = {
     "preparing": Phase.PREPARE,
     "running": Phase.RUNNING,
     "complete": Phase.COMPLETE,
+    "repeatable": Phase.REPEATABLE,
+    "retrying": Phase.RETRY_FAILED,
     "aborted": Phase.FAILED,
     "invalid": Phase.INVALID,
 }
@@ -168,10 +189,10 @@ def status_of(state: MachineState, base: BackupStatus, now: int | None = None) -
 
 def _with_command(status: BackupStatus, context: LogContext, command: str, wanted: str, at: int) -> BackupStatus:
     sub = status.log_sub_command_statuses.get(command)
-    phase = Phase.REPEATABLE if wanted == "repeatable" else _WRITTEN.get(wanted)
+    phase = _WRITTEN.get(wanted)
     if phase is None or (sub is not None and sub.phase == phase):
         return status
-    if phase is Phase.REPEATABLE:
+    if phase in (Phase.REPEATABLE, Phase.RETRY_FAILED):
         kept = sub or LogSubCommandStatus(command=command)
         subs = {**status.log_sub_command_statuses, command: kept.with_(phase=phase)}
         return status.with_(log_sub_command_statuses=subs)

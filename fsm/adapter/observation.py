@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from fsm.model import Backup, Job, Pod, seconds_of
+from fsm.model import Backup, Job, LogBackupRetryPolicy, Pod, seconds_of
 
 
 class Task(StrEnum):
@@ -62,13 +62,21 @@ class SeenJob:
 
 class Observation(NamedTuple):
     """One Backup with the Jobs that its uid owns and their pods. `gone_at` is set once it was seen to be gone, as in
-    `SeenJob`."""
+    `SeenJob`.
+
+    Of a log backup's task `task_commit_ts` is where it says that it starts ("" where that is not known), and
+    `task_error` why TiKV has paused it ("" where it was not, or by hand). `log_policy` is in force for a log backup
+    without a policy of its own.
+    """
 
     backup: Backup
     jobs: tuple[SeenJob, ...] = ()
     pods: tuple[Pod, ...] = ()
     gone_at: int | None = None
     task: Task = Task.UNKNOWN
+    task_commit_ts: str = ""
+    task_error: str = ""
+    log_policy: LogBackupRetryPolicy | None = None
 
     def jobs_named(self, name: str) -> list[SeenJob]:
         """The Jobs that ever had this name, oldest first: on a retry the name is used again."""

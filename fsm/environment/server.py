@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from fsm.adapter import PatchBackup
+from fsm.adapter.patches import patched as merged
 from fsm.model import Backup, Job, text_of
 from fsm.reference import ApiError, Key, Refused
 
@@ -68,12 +70,22 @@ def updated(server: Server, backup: Backup) -> Answer:
     if stored is None:
         return server, _absent("backups.pingcap.com", backup.metadata.name)
     if backup.metadata.resource_version != stored.metadata.resource_version:
-        text = "the object has been modified; please apply your changes to the latest version and try again"
-        message = f'Operation cannot be fulfilled on backups.pingcap.com "{backup.metadata.name}": {text}'
-        return server, ApiError(Refused.CONFLICT, message)
+        return server, _conflict(backup.metadata.name)
     data = _as_go_writes(backup.to_json())
     if data["metadata"].get("deletionTimestamp") and not data["metadata"].get("finalizers"):
         return _without_backup(server), None
+    return _with_backup(server, data), None
+
+
+def patched(server: Server, patch: PatchBackup) -> Answer:
+    """A client merges a patch into the Backup; the resourceVersion that the patch names is a precondition."""
+    stored = server.backup
+    if stored is None:
+        return server, _absent("backups.pingcap.com", patch.name)
+    if patch.resource_version != stored.metadata.resource_version:
+        return server, _conflict(patch.name)
+    data = merged(stored.to_json(), patch.body)
+    data["spec"] = _defaulted(data.get("spec", {}))
     return _with_backup(server, data), None
 
 
@@ -98,10 +110,10 @@ def job_created(server: Server, job: Job, now: int) -> Answer:
     return with_job(replace(server, uids=server.uids + 1), Job.from_json(data), "ADDED"), None
 
 
-def job_deleted(server: Server, key: Key, now: int) -> Answer:
-    """Foreground: the Job stays until its pods are gone. Asked twice it changes nothing."""
+def job_deleted(server: Server, key: Key, now: int, uid: str = "") -> Answer:
+    """Foreground: the Job stays until its pods are gone. Asked twice it changes nothing. `uid` is a precondition."""
     job = server.jobs.get(key[1])
-    if job is None:
+    if job is None or (uid and job.metadata.uid != uid):
         return server, _absent("jobs.batch", key[1])
     if job.metadata.deletion_timestamp is not None:
         return server, None
@@ -157,6 +169,11 @@ def _as_go_writes(data: dict[str, Any]) -> dict[str, Any]:
     policy = {key: value for key, value in spec.get("backoffRetryPolicy", {}).items() if value}
     filled = {key: spec.get(key) or default for key, default in _SPEC.items()}
     return {**data, "spec": {**spec, **filled, "backoffRetryPolicy": {**_POLICY, **policy}}}
+
+
+def _conflict(name: str) -> ApiError:
+    text = "the object has been modified; please apply your changes to the latest version and try again"
+    return ApiError(Refused.CONFLICT, f'Operation cannot be fulfilled on backups.pingcap.com "{name}": {text}')
 
 
 def _absent(resource: str, name: str) -> ApiError:

@@ -80,6 +80,7 @@ class Who(StrEnum):
     JOB_CONTROLLER = "job controller"
     COLLECTOR = "garbage collector"
     USER = "user"
+    COMPANION = "companion"
 
 
 class Author(NamedTuple):
@@ -345,11 +346,11 @@ class Simulation:
     def _done(self, call: Call, author: Author) -> Any:
         match call:
             case UpdateBackup(backup):
-                return self._written(author, api.updated(self.server, backup))
+                return self.written(author, api.updated(self.server, backup))
             case CreateJob(job):
-                return self._written(author, api.job_created(self.server, job, self.now.seconds))
+                return self.written(author, api.job_created(self.server, job, self.now.seconds))
             case DeleteJob(key):
-                return self._written(author, api.job_deleted(self.server, key, self.now.seconds))
+                return self.written(author, api.job_deleted(self.server, key, self.now.seconds))
             case GetCluster((_, name)):
                 absent = ApiError(Refused.NOT_FOUND, f'tidbclusters.pingcap.com "{name}" not found')
                 return absent if self.cluster is None else self.cluster
@@ -363,7 +364,8 @@ class Simulation:
                 return self._volume_metadata()
         raise TypeError(f"nobody answers {call}")
 
-    def _written(self, author: Author, answer: api.Answer) -> ApiError | None:
+    def written(self, author: Author, answer: api.Answer) -> ApiError | None:
+        """What somebody's write came to."""
         server, error = answer
         self._store(server, author)
         return error

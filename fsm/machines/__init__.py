@@ -4,6 +4,7 @@ from fsm.kernel import Machine
 from fsm.machines.effects import CreateJob, DeleteJob, RequeueAt
 from fsm.machines.job import JOB, JobContext
 from fsm.machines.log import COMMANDS, LOG, CommandState, LogContext
+from fsm.machines.log_retry import LogPolicy
 from fsm.machines.retry import Policy, Record, RunContext
 from fsm.machines.snapshot import SNAPSHOT
 from fsm.machines.volume_snapshot import VOLUME_SNAPSHOT
@@ -22,6 +23,7 @@ __all__ = [
     "DeleteJob",
     "JobContext",
     "LogContext",
+    "LogPolicy",
     "Policy",
     "Record",
     "RequeueAt",

@@ -2,7 +2,8 @@
 
 `stream` is what the log backup does; `lane` is the Job of the command that spec and status ask for now (its current
 command, operator-semantics 2.4). A finished command returns the lane to `idle`; the last outcome of every other command
-is context. Nothing is retried here: running a command again without looking would be wrong.
+is context. A command is run again only under a `LogBackupRetryPolicy`, and only after a look at the task
+(`log_retry`): running it again without looking would be wrong. The operator itself retries none.
 
 A new subcommand is one line in `fsm/model/command.py` and one row in `COMMANDS`.
 """
@@ -19,6 +20,7 @@ from fsm.kernel import (
     Guard,
     Parallel,
     Samples,
+    Start,
     Value,
     action,
     compile_chart,
@@ -26,9 +28,11 @@ from fsm.kernel import (
     guard,
     state,
 )
-from fsm.machines import retry
+from fsm.machines import log_retry, retry
 from fsm.machines.deletion import declare_deletion, deleting_states
 from fsm.machines.effects import CreateJob
+from fsm.machines.log_retry import ONCE, WAITING, LogPolicy, is_retried
+from fsm.machines.retry import Record
 from fsm.model import LogCommand
 
 
@@ -65,9 +69,10 @@ class LogContext(Value, frozen=True):
     """What a log backup knows beside its configuration.
 
     `command` is the current one, `job` the uid of its Job ("" while the lane is idle or it is unknown), `attempt`
-    the number of its Job (0-based; nothing retries it). `commands` holds every command that was ever begun, by name.
-    `commit_ts` is where the stream starts, "" until it does. `reason` and `message` say why the lane's state was
-    entered; `sync_error` is the reason of a sync that failed and is requeued.
+    the number of its Job (0-based). `commands` holds every command that was ever begun, by name. `commit_ts` is where
+    the stream starts, "" until it does. `reason` and `message` say why the lane's state was entered; `sync_error` is
+    the reason of a sync that failed and is requeued. `policy` is the one for the current command, `records` are those
+    of its present failure episode.
     """
 
     command: str = LogCommand.START.value
@@ -78,6 +83,13 @@ class LogContext(Value, frozen=True):
     reason: str = ""
     message: str = ""
     sync_error: str = ""
+    policy: LogPolicy = LogPolicy()
+    records: tuple[Record, ...] = ()
+
+    @property
+    def retries(self) -> int:
+        """Retries of the present episode that really began."""
+        return sum(record.real is not None for record in self.records)
 
     def state_of(self, command: str) -> str:
         """The state of a command."""
@@ -99,8 +111,9 @@ def _is(command: LogCommand) -> Guard:
 
 @guard
 def can_complete(context: LogContext, event: Event) -> bool:
-    """The lane takes a completion of the current command: it is idle, at work, or only its Job has failed."""
-    return context.state_of(context.command) not in ("scheduled", "preparing", "aborted", "invalid")
+    """The lane takes a completion of the current command: it is idle, at work, or has failed and may be mended."""
+    state = context.state_of(context.command)
+    return state not in ("scheduled", "preparing", "invalid") and (state != "aborted" or is_retried(context, event))
 
 
 def _was(lane: str) -> Guard:
@@ -151,6 +164,12 @@ def settle(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
 
 
 @action()
+def adopt(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
+    """Record log-start as complete, from where the task itself says that it starts."""
+    return context.with_state(LogCommand.START.value, "complete")._replace(commit_ts=event.message), ()
+
+
+@action()
 def note_rejection(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
     """Keep why; like every write of a command, this one reopens the other."""
     return retry.note_reason(_reopened(context, context.command), event)
@@ -158,8 +177,12 @@ def note_rejection(context: LogContext, event: Event) -> tuple[LogContext, tuple
 
 @action()
 def take_up(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
-    """The wished command becomes the current one."""
-    return context._replace(command=event.subject, job="", attempt=0, reason="", message="", sync_error=""), ()
+    """The wished command becomes the current one; a retry of the old one is off."""
+    if context.state_of(context.command) in WAITING:
+        context = context.with_state(context.command, "superseded")
+    return context._replace(
+        command=event.subject, job="", attempt=0, reason="", message="", sync_error="", policy=LogPolicy(), records=()
+    ), ()
 
 
 @action(CreateJob)
@@ -172,6 +195,10 @@ def _lane_state(doc: str, lane: str) -> Any:
     return state(doc, enter=[_stands(lane)])
 
 
+def _states(lane: Any, ids: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(getattr(lane, each) for each in ids)
+
+
 class Log(Chart):
     """A log backup: a stream of changes, and the lane in which its subcommands run as Jobs, one command at a time."""
 
@@ -180,7 +207,16 @@ class Log(Chart):
         words={
             "wish_changed": {"subject": tuple(command.value for command in LogCommand)},
             "completed": {"message": ("400036290571534337",)},
-        }
+            "task_found": {"message": ("400036290571534337",)},
+        },
+        starts=(
+            Start(
+                "log-start at work under a policy of one retry",
+                ("not_started", "running"),
+                LogContext(job="job-1", commands=(CommandState("log-start", "running"),), policy=ONCE),
+                1_800_000_000,
+            ),
+        ),
     )
 
     class alive(Parallel, initial=True):  # a state is named by its id
@@ -208,6 +244,20 @@ class Log(Chart):
                 "The program reported Failed; the operator does not run the command again.", "aborted"
             )
             invalid = _lane_state("A sync found the spec invalid for this command.", "invalid")
+            backoff_waiting = _lane_state(
+                "The failure is on record; its retry is planned for expectedRetryAt.", "backoff_waiting"
+            )
+            verifying = _lane_state(
+                "The retry is due; first the task is looked at, and so far it could not be seen.", "verifying"
+            )
+            retrying = _lane_state(
+                "The retry began: the operator removes the finished Job and makes the next one.", "retrying"
+            )
+            held = _lane_state("A retry would be wrong or useless now; the reason says why.", "held")
+            exhausted = _lane_state("maxRetryTimes is used up; the task is watched still.", "exhausted")
+            timed_out = _lane_state(
+                "retryTimeout passed since the first failure; the task is watched still.", "timed_out"
+            )
 
     deleting = deleting_states()
 
@@ -215,10 +265,26 @@ class Log(Chart):
     edge(lane.idle, lane.scheduled, "The command's Job was created.", event="job_created", do=begin_command)
     edge(lane.idle, None, "No Job of the command is at work: ask for one.", event="tick", do=create_job)
     retry.declare_run(lane.scheduled, lane.preparing, lane.running, lane.failed, lane.aborted)
+    log_retry.declare_log_retries(lane)
     edge((lane.running, lane.failed), lane.idle, "The program reported Complete.", event="completed", do=settle)
+    edge(
+        _states(lane, WAITING),
+        lane.idle,
+        "The wish holds: the task shows it, or the program reported it late.",
+        event="completed",
+        do=settle,
+    )
+    edge(
+        lane.aborted,
+        lane.idle,
+        "The wish holds, whatever the program said: the task shows it.",
+        event="completed",
+        when=is_retried,
+        do=settle,
+    )
     edge(lane.idle, None, "Nothing was left to do, or TiKV already had it.", event="completed", do=settle)
     edge(
-        (lane.idle, lane.scheduled, lane.preparing, lane.running, lane.failed),
+        (lane.idle, lane.scheduled, lane.preparing, lane.running, lane.failed, lane.retrying),
         lane.invalid,
         "A sync found the spec invalid.",
         event="rejected",
@@ -233,6 +299,14 @@ class Log(Chart):
             when=_was(_lane),
             do=take_up,
         )
+    edge(
+        lane,
+        lane.failed,
+        "Spec or status ask again for a command whose retry was superseded.",
+        event="wish_changed",
+        when=_was("superseded"),
+        do=take_up,
+    )
     edge(lane, lane.idle, "Spec or status ask for another command.", event="wish_changed", do=take_up)
     for _command, _row in COMMANDS.items():
         _current = _is(_command)
@@ -253,6 +327,13 @@ class Log(Chart):
         "TiKV was seen to run the task; the Backup follows.",
         event="task_resumed",
         do=_observed(LogCommand.RESUME),
+    )
+    edge(
+        stream.not_started,
+        stream.streaming,
+        "TiKV was seen to run the task of a log-start that is not wished any more and was never reported complete.",
+        event="task_found",
+        do=adopt,
     )
     declare_deletion((alive,), deleting)
     del stream, lane

@@ -16,10 +16,16 @@ GIVEN = "<given>"
 NULL = "<null>"
 """Label of the branch that was null; its complaints say nothing, since the other branch has them."""
 
+CONTRADICTION = "contradiction"
+"""The type of an error whose context says all: `path`, `problem`, `expected`."""
+
 _KINDS = frozenset({"Backup", "Job", "Pod"})
 _SHOWN = 60  # characters of a wrong value
 
 _EXPECTED = {
+    "extra_forbidden": "no such key",
+    "greater_than_equal": "a number that is not negative",
+    "less_than_equal": "at most 100",
     "string_type": "text",
     "string_too_short": "text that is not empty",
     "int_type": "a whole number",
@@ -49,6 +55,11 @@ def errors_of(error: ValidationError, place: Place | None = None) -> list[InputE
 
 def _input_error(error: ErrorDetails, place: Place) -> InputError:
     path = _joined(place.path, _path(error))
+    if error["type"] == CONTRADICTION:
+        said = error["ctx"]
+        return InputError(
+            said["problem"], expected=said["expected"], place=replace(place, path=_joined(path, said["path"]))
+        )
     return InputError(_found(error), expected=_expected(error), place=replace(place, path=path))
 
 

@@ -57,7 +57,7 @@ from fsm.reference.invocation import (
     run,
 )
 from fsm.reference.operator import Operator
-from fsm.reference.pod import Arguments, Metadata, arguments_of_pod
+from fsm.reference.pod import Arguments, Metadata, arguments_of_pod, storage_path
 from fsm.reference.queue import WorkQueue
 from fsm.reference.task import KEYS, Etcd, TaskState, task_state
 from fsm.reference.tracked import Tracked
@@ -121,5 +121,6 @@ __all__ = [
     "at_second",
     "identity_of",
     "run",
+    "storage_path",
     "task_state",
 ]

@@ -5,7 +5,8 @@ outside Kubernetes is a `Perform` call: TiDB, br, the storage. How a program end
 """
 
 from fsm.reference.pod.arguments import Arguments, arguments_of_pod
+from fsm.reference.pod.backup import storage_path
 from fsm.reference.pod.program import program_of
 from fsm.reference.pod.steps import Metadata
 
-__all__ = ["Arguments", "Metadata", "arguments_of_pod", "program_of"]
+__all__ = ["Arguments", "Metadata", "arguments_of_pod", "program_of", "storage_path"]

@@ -1,0 +1,229 @@
+"""The retries of a log backup as its two annotations tell them: which policy is in force, and where a failure stands.
+
+Nothing here looks at the task or the clock. The companion writes what it found into the annotation, and this reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from fsm.adapter.observation import Observation, SeenJob, time_of
+from fsm.errors import InputError, Place
+from fsm.machines import LogPolicy, Record
+from fsm.machines.log_retry import WAITING
+from fsm.model import (
+    NO_RETRIES,
+    POLICY_ANNOTATION,
+    SECOND,
+    STATUS_ANNOTATION,
+    Backup,
+    LogBackupRetryPolicy,
+    LogCommand,
+    LogRetryRecord,
+    LogRetryStatus,
+    LogSubCommandStatus,
+    OnErrorPause,
+    Phase,
+    RetryLimits,
+)
+from fsm.rules import current_command, log_job_name
+
+ERROR_PAUSE = "LogBackupErrorPaused"
+"""The reason the operator gives where TiKV has paused the task because of an error (operator-semantics 6.5)."""
+_NONE: Mapping[str, str] = {}
+
+
+class Retries(NamedTuple):
+    """What is known of the retries of one log backup. `policy` is None where nothing is retried.
+
+    `problems` are annotations that cannot be read; then nothing is retried either, and nothing of them is lost.
+    """
+
+    policy: LogBackupRetryPolicy | None = None
+    status: LogRetryStatus = NO_RETRIES
+    problems: tuple[InputError, ...] = ()
+
+    def limits(self, command: str) -> RetryLimits | None:
+        """What is in force for a command; None where it is not retried."""
+        limits = None if self.policy is None else self.policy.limits_of(command)
+        return None if limits is None or limits.max_times == 0 else limits
+
+
+def retries_of(observation: Observation) -> Retries:
+    """The policy of the Backup's annotation, else the observation's default, and the records."""
+    annotations = observation.backup.metadata.annotations or _NONE
+    written = annotations.get(POLICY_ANNOTATION)
+    if written is None and observation.log_policy is None:
+        return _OFF
+    policy, wrong = (observation.log_policy, None) if written is None else _policy(written)
+    status, broken = _status(annotations.get(STATUS_ANNOTATION, ""))
+    problems = tuple(each for each in (wrong, broken) if each is not None)
+    return Retries(None if problems else policy, status, problems)
+
+
+_OFF = Retries()
+
+
+@lru_cache(maxsize=1024)
+def _policy(text: str) -> tuple[LogBackupRetryPolicy | None, InputError | None]:
+    try:
+        return LogBackupRetryPolicy.from_text(text, Place(path=f"metadata.annotations[{POLICY_ANNOTATION}]")), None
+    except InputError as error:
+        return None, error
+
+
+@lru_cache(maxsize=4096)
+def _status(text: str) -> tuple[LogRetryStatus, InputError | None]:
+    if not text:
+        return NO_RETRIES, None
+    place = Place(path=f"metadata.annotations[{STATUS_ANNOTATION}]")
+    try:
+        found = LogRetryStatus.from_text(text, place)
+        for number, record in enumerate(found.records):
+            _whole(record, number, place)
+    except InputError as error:
+        return NO_RETRIES, error
+    return found, None
+
+
+def _whole(record: LogRetryRecord, number: int, place: Place) -> None:
+    for field, value in (("detectFailedAt", record.detect_failed_at), ("expectedRetryAt", record.expected_retry_at)):
+        if value is None:
+            at = Place(path=f"{place.path}.records[{number}].{field}")
+            raise InputError("a retry record has no time", expected="an RFC 3339 time", place=at)
+
+
+# ------------------------------------------------------------------ where a command stands
+
+
+def retried_state(observation: Observation, command: str, plain: str, job: SeenJob | None) -> str:
+    """Where a command stands under the policy. `plain` is where it stands without one, `job` that of its run."""
+    retries = retries_of(observation)
+    last = retries.status.last
+    if retries.limits(command) is None:
+        return plain
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
+    if plain == "wished" and _is_error_pause(observation.backup, retries, command, sub):
+        plain = "aborted"
+    if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
+        return plain
+    if command != current_command(observation.backup):
+        return "superseded" if plain in ("failed", "aborted") or _is_handed_over(sub, last) else plain
+    if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last):
+        return plain
+    if last.real_retry_at is not None:
+        return "retrying" if _is_handed_over(sub, last) or _is_hidden(plain, sub, job, last) else plain
+    if plain == "wished":
+        return plain
+    return retries.status.state if retries.status.state in WAITING else "backoff_waiting"
+
+
+def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
+    """The retry has begun, and the operator is yet to write of the next attempt."""
+    return last.real_retry_at is not None and sub is not None and sub.phase == Phase.RETRY_FAILED
+
+
+def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
+    """A Job of the command is there that has not to do with the record."""
+    return job is not None and not job.gone and job.uid != last.job_uid
+
+
+def _is_hidden(plain: str, sub: LogSubCommandStatus | None, job: SeenJob | None, last: LogRetryRecord) -> bool:
+    """What the sub-status says is a late word of the attempt that has failed already: its Job is there still, or no
+    other was created since the retry began."""
+    if plain not in ("failed", "aborted", "scheduled", "preparing", "running"):
+        return False
+    if job is not None and not job.gone:
+        return job.uid == last.job_uid
+    told = () if sub is None else (each for each in sub.conditions if each.type == Phase.SCHEDULED)
+    scheduled = next((time_of(each.last_transition_time) for each in told), None)
+    return scheduled is None or scheduled < (time_of(last.real_retry_at) or 0)
+
+
+def _is_error_pause(backup: Backup, retries: Retries, command: str, sub: LogSubCommandStatus | None) -> bool:
+    """TiKV paused the task of a started backup because of an error, and the policy has it resumed."""
+    resumed = retries.policy is not None and retries.policy.on_error_pause is OnErrorPause.RESUME
+    if command != LogCommand.START or not resumed or not backup.status.commit_ts or sub is None:
+        return False
+    failed = next((each for each in sub.conditions if each.type == Phase.RETRY_FAILED), None)
+    marked = sub.phase == Phase.RETRY_FAILED == backup.status.phase
+    return marked and failed is not None and failed.reason == ERROR_PAUSE
+
+
+# ------------------------------------------------------------------ what the machine knows
+
+
+def policy_for(observation: Observation, command: str) -> LogPolicy:
+    """The policy for a command as the machine has it."""
+    retries = retries_of(observation)
+    limits = retries.limits(command)
+    if limits is None or retries.policy is None:
+        return LogPolicy()
+    seed = f"{observation.backup.metadata.uid}/{command}/{episode_of(observation, command)}"
+    return LogPolicy(limits, seed, retries.policy.non_retryable_reasons)
+
+
+def records_for(observation: Observation, command: str) -> tuple[Record, ...]:
+    """The records of the command's present failure episode; none where the next failure would begin one."""
+    retries = retries_of(observation)
+    if retries.limits(command) is None or not _goes_on(observation, command):
+        return ()
+    return tuple(_record(each) for each in retries.status.episode if each.mended_at is None)
+
+
+def episode_of(observation: Observation, command: str) -> int:
+    """The number of the present failure episode, or of the one that the next failure would begin."""
+    last = retries_of(observation).status.last
+    if last is None:
+        return 1
+    return last.episode if _goes_on(observation, command) else last.episode + 1
+
+
+def _goes_on(observation: Observation, command: str) -> bool:
+    """The newest record's episode is still the present one: its command, not mended, superseded or long healthy."""
+    retries = retries_of(observation)
+    last, limits = retries.status.last, retries.limits(command)
+    if last is None or limits is None or last.command != command:
+        return False
+    if last.mended_at is not None or last.superseded_at is not None:
+        return False
+    if last.real_retry_at is None:
+        job = newest_of(observation, command)
+        return job is None or job.gone or not last.job_uid or job.uid == last.job_uid
+    return _healthy(observation, command, time_of(last.real_retry_at) or 0) * SECOND < limits.reset_after
+
+
+def _healthy(observation: Observation, command: str, since: int) -> int:
+    """Seconds for which the command was complete after its last retry began, before anything else was seen of it."""
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
+    if sub is None:
+        return 0
+    times = {each.type: time_of(each.last_transition_time) or 0 for each in sub.conditions}
+    completed = times.get(Phase.COMPLETE, 0)
+    later = [at for type_, at in times.items() if type_ is not Phase.COMPLETE and at > completed]
+    job = newest_of(observation, command)
+    ended = job.job.status.condition("Failed") if job is not None else None
+    later += [at for at in (time_of(ended.last_transition_time) if ended is not None else None,) if at is not None]
+    return max(later, default=completed) - completed if completed >= since else 0
+
+
+def newest_of(observation: Observation, command: str) -> SeenJob | None:
+    """The newest Job of a command, gone or not."""
+    return observation.newest(log_job_name(observation.backup.metadata.name, command))
+
+
+def _record(written: LogRetryRecord) -> Record:
+    detected, expected = time_of(written.detect_failed_at), time_of(written.expected_retry_at)
+    assert detected is not None
+    assert expected is not None  # seen to when the annotation was read
+    real = time_of(written.real_retry_at)
+    return Record(written.retry_num, detected, expected, real, written.retry_reason, written.original_reason)
+
+
+def performed_of(backup: Backup, command: str) -> int:
+    """Retries that began in the newest episode of a command, as far as its records are kept."""
+    status, _ = _status((backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, ""))
+    mine = [each for each in status.records if each.command == command]
+    return sum(each.real_retry_at is not None for each in mine if each.episode == mine[-1].episode)

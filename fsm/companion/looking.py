@@ -1,0 +1,103 @@
+"""What a look at the task says about a retry: the wish holds already, a retry may begin, or what stands against it.
+
+Unknown proves nothing. A table by command and task; what cannot be known is held, with the reason.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from fsm.adapter import Observation, Task
+from fsm.model import LogBackupRetryPolicy, LogCommand, OnErrorPause
+from fsm.reference import storage_path
+
+
+class Look(StrEnum):
+    """What follows from what was seen."""
+
+    HOLDS = "the wish holds"
+    MAY_BEGIN = "a retry may begin"
+    BLOCKED = "a retry would be wrong or useless"
+    UNSEEN = "the task could not be seen"
+
+
+class Finding(NamedTuple):
+    """`reason` is a word for programs, `message` a sentence with the way out; both only where it is blocked."""
+
+    look: Look
+    reason: str = ""
+    message: str = ""
+
+
+HOLDS, MAY_BEGIN, UNSEEN = Finding(Look.HOLDS), Finding(Look.MAY_BEGIN), Finding(Look.UNSEEN)
+
+TASK_IS_GONE = Finding(
+    Look.BLOCKED,
+    "TaskIsGone",
+    "the log backup had started, and its task is not there any more: changes since its checkpoint may be lost; "
+    "delete this Backup and create a new one after a new full backup",
+)
+NOTHING_TO_DO_IT_TO = Finding(
+    Look.BLOCKED,
+    "TaskIsAbsent",
+    "there is no task that could be paused or resumed; wish log-start to have it started, or log-stop",
+)
+PAUSED_BY_HAND = Finding(
+    Look.BLOCKED,
+    "TaskIsPausedByHand",
+    "somebody paused the task by hand, which is never undone here; `br log resume` ends it",
+)
+NO_COMMIT_TS = Finding(
+    Look.BLOCKED,
+    "CommitTsIsUnknown",
+    "the task runs, but does not say where it starts, so that status.commitTs cannot be mended; set it by hand",
+)
+NO_PATH = Finding(
+    Look.BLOCKED,
+    "BackupPathIsUnknown",
+    "the task runs, but where it writes to does not follow from the spec; set status.backupPath by hand",
+)
+
+
+def paused_by_error(error: str) -> Finding:
+    """TiKV paused the task, and the policy says to leave it so."""
+    return Finding(
+        Look.BLOCKED,
+        "TaskIsPausedByError",
+        f"TiKV paused the task because of an error ({error}), and onErrorPause is Hold; mend the cause and resume it "
+        "with `br log resume`",
+    )
+
+
+def look_of(observation: Observation, command: str, policy: LogBackupRetryPolicy) -> Finding:
+    """What the task says about a failed command."""
+    task = observation.task
+    if command == LogCommand.TRUNCATE:
+        return MAY_BEGIN  # the task has nothing to do with it, and what is truncated the storage alone knows
+    if task is Task.UNKNOWN:
+        return UNSEEN
+    if command == LogCommand.START:
+        return _of_start(observation, policy)
+    if command == LogCommand.STOP:
+        return HOLDS if task is Task.ABSENT else MAY_BEGIN
+    if task is Task.ABSENT:
+        return NOTHING_TO_DO_IT_TO
+    wished = Task.PAUSED if command == LogCommand.PAUSE else Task.RUNNING
+    return HOLDS if task is wished else MAY_BEGIN
+
+
+def _of_start(observation: Observation, policy: LogBackupRetryPolicy) -> Finding:
+    """A start is only made where there is no task, and once: the operator makes none where there is a commitTs."""
+    status = observation.backup.status
+    if observation.task is Task.ABSENT:
+        return TASK_IS_GONE if status.commit_ts else MAY_BEGIN
+    if observation.task is Task.PAUSED and not observation.task_error:
+        return PAUSED_BY_HAND
+    if observation.task is Task.PAUSED and policy.on_error_pause is OnErrorPause.HOLD:
+        return paused_by_error(observation.task_error)
+    if not (status.commit_ts or observation.task_commit_ts):
+        return NO_COMMIT_TS
+    if not (status.backup_path or storage_path(observation.backup.spec)):
+        return NO_PATH
+    return HOLDS if observation.task is Task.RUNNING else MAY_BEGIN

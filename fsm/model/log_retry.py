@@ -1,0 +1,317 @@
+"""`LogBackupRetryPolicy`: how a failed subcommand of a log backup is retried, and the records of its retries.
+
+The operator knows neither. The policy is an annotation of the Backup, or a default from a file; the records are an
+annotation too, because the CRD prunes fields that it does not know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from fsm.errors import InputError, Place
+from fsm.model.base import Bool, Int, Model
+from fsm.model.command import LogCommand
+from fsm.model.duration import HOUR, MINUTE, SECOND, format_duration, parse_duration
+from fsm.model.instant import Time
+from fsm.model.policy import BackoffRetryRecord
+from fsm.model.problems import CONTRADICTION, errors_of
+
+POLICY_ANNOTATION = "backup-fsm.dev/log-retry-policy"
+STATUS_ANNOTATION = "backup-fsm.dev/log-retry-status"
+
+MOST_RECORDS = 10
+"""As many records are kept, the newest; of an episode that is longer, its first one too."""
+
+
+class OnErrorPause(StrEnum):
+    """What is done about a task that TiKV has paused because of an error."""
+
+    HOLD = "Hold"
+    RESUME = "Resume"
+
+
+class OnExhausted(StrEnum):
+    """What an exhausted policy means: go on looking, or say Failed and look no more."""
+
+    HOLD = "Hold"
+    FAIL = "Fail"
+
+
+# ------------------------------------------------------------------ what is in force for one command
+
+
+class RetryLimits(NamedTuple):
+    """The policy for one command, durations in nanoseconds, `jitter` in percent. Retries are counted from 1."""
+
+    max_times: int
+    min_duration: int
+    max_duration: int
+    jitter: int
+    timeout: int
+    attempt_timeout: int
+    reset_after: int
+
+    def base(self, retry: int) -> int:
+        """The delay before a retry without its jitter: doubled each time, up to what leaves room for the jitter."""
+        most = max(self.max_duration * 100 // (100 + self.jitter), self.min_duration)
+        doublings = min(retry - 1, (most // self.min_duration).bit_length())
+        return min(self.min_duration << doublings, most)
+
+    def delay(self, retry: int, seed: str) -> int:
+        """The delay before a retry: at least the minimum, at most the maximum, the same for the same seed."""
+        base = self.base(retry)
+        fraction = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
+        return min(base + base * self.jitter * fraction // (100 << 64), self.max_duration)
+
+    def longest(self) -> int:
+        """All delays together, each with all its jitter: what the retries take where every attempt fails at once."""
+        total, retry = 0, 1
+        while retry <= self.max_times and (retry == 1 or self.base(retry) > self.base(retry - 1)):
+            total, retry = total + self._longest(retry), retry + 1
+        return total + max(self.max_times - retry + 1, 0) * self._longest(retry)
+
+    def _longest(self, retry: int) -> int:
+        base = self.base(retry)
+        return min(base + base * self.jitter // 100, self.max_duration)
+
+
+# ------------------------------------------------------------------ the policy as it is written
+
+
+def _duration(text: str) -> str:
+    try:
+        nanoseconds = parse_duration(text)
+    except InputError as error:
+        raise PydanticCustomError("duration", "{expected}", {"expected": error.expected}) from None
+    if nanoseconds < SECOND:
+        raise PydanticCustomError("duration", "{expected}", {"expected": "a duration of at least 1s"})
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+"""Go text of at least a second, kept as it was given."""
+Times = Annotated[Int, Field(ge=0)]
+Percent = Annotated[Int, Field(ge=0, le=100)]
+
+
+class _Strict(Model):
+    """A value in which a key that is not known is an error: a misspelt limit would be no limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CommandRetryPolicy(_Strict):
+    """What is different for one command; a key that is absent is as in the policy."""
+
+    max_retry_times: Times | None = None
+    min_retry_duration: Duration | None = None
+    max_retry_duration: Duration | None = None
+    jitter: Percent | None = None
+    retry_timeout: Duration | None = None
+    attempt_timeout: Duration | None = None
+    reset_after: Duration | None = None
+
+
+RETRIED = (LogCommand.START, LogCommand.STOP, LogCommand.PAUSE, LogCommand.RESUME)
+"""What is retried where `commands` does not say: a look at the task tells whether a retry is needed."""
+
+_TRUNCATE = {"min_retry_duration": "5m", "max_retry_duration": "1h", "retry_timeout": "24h", "attempt_timeout": "6h"}
+"""A truncation is long, and leaves a lock in the storage when it is killed."""
+
+
+class LogBackupRetryPolicy(_Strict):
+    """How failed subcommands of a log backup are retried. Durations are Go text of at least a second.
+
+    `maxRetryTimes` a failure episode, 0 for none. The delay before a retry is `minRetryDuration`, doubled each time,
+    plus up to `jitter` percent, at most `maxRetryDuration`. No retry begins later than `retryTimeout` after the first
+    failure of the episode was detected; that clock counts everything, attempts and suspension too. An attempt that is
+    not finished `attemptTimeout` after its Job was created counts as failed. A command that has been complete for
+    `resetAfter` begins a new episode when it fails. `commands`: which are retried, and what is different for each; it
+    is the only way to have log-truncate retried.
+
+    It is valid as a whole or not at all: see `contradictions_of`.
+    """
+
+    max_retry_times: Times = 5
+    min_retry_duration: Duration = "30s"
+    max_retry_duration: Duration = "10m"
+    jitter: Percent = 20
+    retry_timeout: Duration = "6h"
+    attempt_timeout: Duration = "10m"
+    reset_after: Duration = "30m"
+    commands: Mapping[LogCommand, CommandRetryPolicy] = Field(default={each: CommandRetryPolicy() for each in RETRIED})
+    non_retryable_reasons: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    on_error_pause: OnErrorPause = OnErrorPause.HOLD
+    on_exhausted: OnExhausted = OnExhausted.HOLD
+    suspend: Bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for path, problem, expected in contradictions_of(self):
+            context = {"path": path, "problem": problem, "expected": expected}
+            raise PydanticCustomError(CONTRADICTION, "{problem}", context)
+        return self
+
+    @classmethod
+    def from_text(cls, text: str, place: Place | None = None) -> Self:
+        """The policy of a JSON or YAML text; an InputError says what is wrong, and where."""
+        try:
+            return cls.model_validate(_parsed(text, place))
+        except ValidationError as error:
+            raise errors_of(error, place)[0] from None
+
+    def limits_of(self, command: str) -> RetryLimits | None:
+        """What is in force for a command, None where it is not retried."""
+        known = next((each for each in LogCommand if each == command), None)
+        return None if known is None or known not in self.commands else _limits(self, known)
+
+
+def _limits(policy: LogBackupRetryPolicy, command: LogCommand) -> RetryLimits:
+    own = policy.commands[command]
+    usual = _TRUNCATE if command is LogCommand.TRUNCATE else {}
+
+    def of(field: str) -> Any:
+        given = getattr(own, field)
+        if given is None:
+            given = getattr(policy, field) if field in policy.model_fields_set or field not in usual else usual[field]
+        return given
+
+    return RetryLimits(
+        max_times=of("max_retry_times"),
+        min_duration=parse_duration(of("min_retry_duration")),
+        max_duration=parse_duration(of("max_retry_duration")),
+        jitter=of("jitter"),
+        timeout=parse_duration(of("retry_timeout")),
+        attempt_timeout=parse_duration(of("attempt_timeout")),
+        reset_after=parse_duration(of("reset_after")),
+    )
+
+
+def contradictions_of(policy: LogBackupRetryPolicy) -> list[tuple[str, str, str]]:
+    """What in a policy cannot be meant: (path, a sentence, what was expected), empty where there is nothing."""
+    if not policy.commands:
+        return [("commands", "no command is retried", "a command, or maxRetryTimes: 0 to switch retries off")]
+    return [found for command in policy.commands for found in _of_command(policy, command)]
+
+
+def _of_command(policy: LogBackupRetryPolicy, command: LogCommand) -> list[tuple[str, str, str]]:
+    limits = _limits(policy, command)
+    least, most = format_duration(limits.min_duration), format_duration(limits.max_duration)
+    if limits.max_duration < limits.min_duration:
+        problem = f"{command}: maxRetryDuration {most} is shorter than minRetryDuration {least}"
+        return [(_path(policy, command, "max_retry_duration"), problem, f"at least {least}")]
+    needed = limits.longest() + limits.max_times * SECOND  # a retry begins in a later second than it is expected in
+    if limits.max_times and needed > limits.timeout:
+        problem = (
+            f"{command}: retryTimeout {format_duration(limits.timeout)} leaves no room for {limits.max_times} retries, "
+            f"whose delays alone may take {_round(needed)}"
+        )
+        return [(_path(policy, command, "retry_timeout"), problem, f"at least {_round(needed)}, or fewer retries")]
+    return []
+
+
+def _round(nanoseconds: int) -> str:
+    """A duration that is long enough, in few digits; one that Go could not write in hours."""
+    minutes = -(-nanoseconds // MINUTE)
+    return f"{-(-minutes // 60)}h" if nanoseconds > 100 * HOUR else format_duration(minutes * MINUTE)
+
+
+def _path(policy: LogBackupRetryPolicy, command: LogCommand, field: str) -> str:
+    """Where to mend it: with the command where that says something of its own."""
+    words = field.split("_")
+    name = words[0] + "".join(map(str.capitalize, words[1:]))
+    return name if getattr(policy.commands[command], field) is None else f"commands.{command}.{name}"
+
+
+def _parsed(text: str, place: Place | None) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise InputError(f"neither JSON nor YAML: {problem}", expected="a LogBackupRetryPolicy", place=place) from None
+
+
+# ------------------------------------------------------------------ the records
+
+
+class LogRetryRecord(BackoffRetryRecord):
+    """One failure of a subcommand and what came of it. `retryNum` is 1-based in its episode, episodes count on.
+
+    `jobUid` is the Job that failed, "" where it was never seen; `cause` is its pod's. At most one of `realRetryAt` (a
+    retry began) and `mendedAt` (the wish was found to hold already) is set; `supersededAt` says that another command
+    was wished before this one was done.
+    """
+
+    episode: Int = 1
+    command: str = ""
+    job_uid: str = ""
+    cause: str = ""
+    mended_at: Time | None = None
+    superseded_at: Time | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Nothing has come of it yet."""
+        return self.real_retry_at is None and self.mended_at is None and self.superseded_at is None
+
+
+class LogRetryStatus(Model):
+    """The annotation: the records, oldest first, and where the last one stands while nothing has come of it.
+
+    `state` is an id of the log machine's lane, `reason` and `message` say why it is held or ended, `since` is when it
+    came there.
+    """
+
+    records: tuple[LogRetryRecord, ...] = ()
+    state: str = ""
+    reason: str = ""
+    message: str = ""
+    since: Time | None = None
+
+    @classmethod
+    def from_text(cls, text: str, place: Place | None = None) -> Self:
+        """The status of a JSON text; an InputError says what is wrong, and where."""
+        return cls.from_json(text, place)
+
+    def to_text(self) -> str:
+        """The text of the annotation: always the same for the same status."""
+        return json.dumps(self.to_json(), separators=(",", ":"), sort_keys=True)
+
+    @property
+    def last(self) -> LogRetryRecord | None:
+        """The newest record."""
+        return self.records[-1] if self.records else None
+
+    @property
+    def episode(self) -> tuple[LogRetryRecord, ...]:
+        """The records of the newest episode."""
+        last = self.last
+        return () if last is None else tuple(each for each in self.records if each.episode == last.episode)
+
+    def with_record(self, record: LogRetryRecord) -> Self:
+        """With one more; the oldest go, but not the first of this record's episode."""
+        records = (*self.records, record)
+        while len(records) > MOST_RECORDS:
+            oldest = 1 if records[0].episode == record.episode else 0
+            records = (*records[:oldest], *records[oldest + 1 :])
+        return self.with_(records=records)
+
+    def with_last(self, **changes: Any) -> Self:
+        """With the newest record changed."""
+        return self.with_(records=(*self.records[:-1], self.records[-1].with_(**changes)))
+
+
+NO_RETRIES = LogRetryStatus()
