@@ -21,9 +21,10 @@ from fsm.environment.job_controller import (
     performed,
     waited,
 )
-from fsm.environment.world import MISHAPS, OPERATOR, OURS, WORLDS, Charted, Mishap, Watch, Wish, world_of
+from fsm.environment.world import BESIDE, MISHAPS, OPERATOR, OURS, WORLDS, Charted, Mishap, Watch, Wish, world_of
 
 __all__ = [
+    "BESIDE",
     "CATALOGUE",
     "DIVERGENCES",
     "MISHAPS",

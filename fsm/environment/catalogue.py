@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsm.environment.world.build import OPERATOR, OURS
+from fsm.environment.world.build import BESIDE, OPERATOR, OURS
 from fsm.environment.world.held import Copy, Held, Wish, backup_of
 from fsm.environment.world.operator import PANICKED
 from fsm.environment.world.outside import CACHED_BACKUP, DATA, LIVE_BACKUP, TASK, job_part
@@ -274,7 +274,16 @@ def _is_command_dead(view: Any) -> bool:
 
 def _is_command_resolved(view: Any) -> bool:
     held = _live(view)
-    return held is None or held.deleting or not _is_command_dead(view)
+    return held is None or held.deleting or not _is_command_dead(view) or _is_held(held)
+
+
+_GIVEN_UP = {"held", "exhausted", "timed_out"}
+
+
+def _is_held(held: Held) -> bool:
+    """The failure of the current command is held, with the reason, or at the end of its retries."""
+    retry = held.retry
+    return retry is not None and retry.failure.command == _command(held) and retry.state in _GIVEN_UP
 
 
 def _is_truncation_open(held: Held) -> bool:
@@ -353,8 +362,22 @@ def _snapshot(
     return Claim(property_, SNAPSHOT, field_, budgets, known, chosen)
 
 
-def _log(property_: Property, field_: str, budgets: Mapping[str, int], operator: Known = _HOLDS, **wish: Any) -> Claim:
-    return Claim(property_, LOG, field_, budgets, {OPERATOR: operator}, Wish(**wish))
+def _log(
+    property_: Property,
+    field_: str,
+    budgets: Mapping[str, int],
+    operator: Known = _HOLDS,
+    beside: Known | None = None,
+    **wish: Any,
+) -> Claim:
+    """The companion looks after what the operator alone is asked about too; unless said it changes nothing."""
+    known = {OPERATOR: operator, BESIDE: operator if beside is None else beside}
+    return Claim(property_, LOG, field_, budgets, known, Wish(**{"policy": "once", **wish}))
+
+
+def _beside(property_: Property, field_: str, budgets: Mapping[str, int], beside: Known = _HOLDS, **wish: Any) -> Claim:
+    """A claim about the companion alone."""
+    return Claim(property_, LOG, field_, budgets, {BESIDE: beside}, Wish(**{"policy": "once", **wish}))
 
 
 SNAPSHOT_CLAIMS = (
@@ -695,7 +718,211 @@ LOG_CLAIMS = (
     ),
 )
 
-CATALOGUE = (*SNAPSHOT_CLAIMS, *LOG_CLAIMS)
+# ------------------------------------------------------------------ the companion
+
+
+def _is_unanswered(view: Any) -> bool:
+    """The current command has failed, by its own word or without one, and is neither retried nor held."""
+    held = _live(view)
+    if held is None or held.deleting or _is_held(held):
+        return False
+    return _is_command_dead(view) or held.phase_of(_command(held)) == "Failed"
+
+
+def _is_handed_over(view: Any) -> bool:
+    """A retry of the current command has begun, and its Job is not made yet."""
+    held = _live(view)
+    if held is None or held.deleting or held.retry is None or _is_held(held):
+        return False
+    failure, command = held.retry.failure, _command(held)
+    begun = failure.begun and not failure.again and failure.command == command
+    return begun and held.phase_of(command) == "RetryFailed"
+
+
+def _by_companion(taken: Taken) -> bool:
+    return "companion" in taken.rule
+
+
+def _handed_over(before: Any, taken: Taken, after: Any) -> str:
+    """The command that this step of the companion hands over to the operator, "" where it does not."""
+    was, is_ = _live(before), _live(after)
+    if not _by_companion(taken) or was is None or is_ is None:
+        return ""
+    return next(
+        (c for c in _COMMANDS if is_.phase_of(c) == "RetryFailed" != was.phase_of(c)),
+        "",
+    )
+
+
+def _task_shows(command: str, task: Any) -> bool:
+    """The wish for this command holds."""
+    running = task.exists and task.paused_by is None
+    shown = {
+        "log-start": running,
+        "log-resume": running,
+        "log-stop": not task.exists,
+        "log-pause": task.exists and task.paused_by is not None,
+        "log-truncate": False,
+    }
+    return bool(shown[command])
+
+
+def _retries_what_is_needed(before: Any, taken: Taken, after: Any) -> bool:
+    command = _handed_over(before, taken, after)
+    return not command or not _task_shows(command, before[TASK])
+
+
+def _retries_what_is_wished(before: Any, taken: Taken, after: Any) -> bool:
+    """Only the current command, and only while no other one is at work."""
+    command, held = _handed_over(before, taken, after), _live(before)
+    if not command or held is None:
+        return True
+    others = [_job(before, slot) for slot in _COMMANDS if slot != command]
+    return command == _command(held) and all(job is None or job.finished for job in others)
+
+
+def _begins_with_its_record(before: Any, taken: Taken, after: Any) -> bool:
+    """The handover and the record of it are one write."""
+    was, is_ = _live(before), _live(after)
+    if not _by_companion(taken) or was is None or is_ is None:
+        return True
+    begun = is_.retry is not None and is_.retry.failure.begun
+    command = _handed_over(before, taken, after)
+    newly = begun and not (was.retry is not None and was.retry.failure.begun)
+    paused = is_.phase == "Paused" != was.phase
+    return begun if command else not newly or paused
+
+
+def _is_recorded_once(before: Any, taken: Taken, after: Any) -> bool:
+    """A failure is recorded once, when its Job has ended or takes too long, and by that Job's number."""
+    was, is_ = _live(before), _live(after)
+    if was is None or is_ is None or is_.retry is None or is_.retry.failure.begun or is_.retry.failure.superseded:
+        return True
+    new, old = is_.retry.failure, was.retry.failure if was.retry is not None else None
+    if old is not None and not old.superseded and (old.command, old.number, old.begun) == (new.command, new.number, 0):
+        return True
+    job = _job(before, new.command)
+    if job is None:
+        return True  # it has gone, before it was looked at or since
+    ended = job.finished or job.stage == UNSCHEDULABLE
+    counted = old is not None and old.command == new.command and old.job == job.attempt and not old.superseded
+    return ended and new.job == job.attempt and not counted
+
+
+def _has_retried_too_often(view: Any) -> bool:
+    held = _live(view)
+    if held is None or held.retry is None:
+        return False
+    return held.retry.failure.begun and held.retry.failure.number > (2 if held.wish.policy == "twice" else 1)
+
+
+def _mends_what_is_seen(before: Any, taken: Taken, after: Any) -> bool:
+    """What the companion says to be complete the task shows; a task that was paused by hand stays so."""
+    was, is_ = _live(before), _live(after)
+    if not _by_companion(taken) or was is None or is_ is None:
+        return True
+    task = before[TASK]
+    said = [c for c in _COMMANDS if is_.phase_of(c) == "Complete" != was.phase_of(c)]
+    resumed = is_.phase == "Paused" != was.phase and _command(is_) == LogCommand.RESUME
+    if resumed:
+        return task.exists and bool(task.paused_by)
+    return all(_task_shows(command, task) for command in said)
+
+
+def _leaves_the_whole_alone(before: Any, taken: Taken, after: Any) -> bool:
+    """Without a mend the whole phase and whole conditions stay, and the spec always does."""
+    was, is_ = _live(before), _live(after)
+    if not _by_companion(taken) or was is None or is_ is None:
+        return True
+    mended = any(is_.phase_of(c) == "Complete" for c in _COMMANDS if is_.sub(c) != was.sub(c))
+    return was.wish == is_.wish and (mended or (was.phase, was.conditions) == (is_.phase, is_.conditions))
+
+
+def _removes_unfinished_jobs_only(before: Any, taken: Taken, after: Any) -> bool:
+    """What the companion deletes is not finished, and its failure is on record."""
+    if not _by_companion(taken):
+        return True
+    pairs = [(slot, _job(before, slot), _job(after, slot)) for slot in _COMMANDS]
+    removed = [(s, old) for s, old, new in pairs if old and new and new.deleting and not old.deleting]
+    held = _live(after)
+    failure = held.retry.failure if held is not None and held.retry is not None else None
+    return all(not job.finished and failure is not None and failure.job == job.attempt for _, job in removed)
+
+
+_FAULTY = {"faults": 1, "kill": 2, "crash": 1, "slow": 1, "api": 1, "pd": 1}
+
+COMPANION_CLAIMS = (
+    _beside(
+        leads_to(
+            "failure-is-answered",
+            "a subcommand that failed is done, retried, superseded, or held with a reason",
+            _is_unanswered,
+            lambda view: not _is_unanswered(view),
+        ),
+        "SubcommandResolves",
+        {**_FAULTY, "program": 1, "job_deletion": 1, "pending": 1, "node": 1},
+    ),
+    _beside(
+        leads_to(
+            "handover-is-taken",
+            "a retry that was handed over begins, or is held with a reason",
+            _is_handed_over,
+            lambda view: not _is_handed_over(view),
+        ),
+        "RetryHappens",
+        {**_FAULTY, "node": 1, "lag": 1},
+    ),
+    _beside(
+        steps(
+            "look-before-retry", "nothing is retried that the task shows to be done already", _retries_what_is_needed
+        ),
+        "NoRetryAfterComplete",
+        {"faults": 1, "kill": 2, "crash": 1, "api": 1, "pd": 1, "write": 1, "edit": 1},
+    ),
+    _beside(
+        steps("retry-of-the-wish", "only the current subcommand is retried, and only alone", _retries_what_is_wished),
+        "DesireWins",
+        {"kill": 2, "edit": 2},
+    ),
+    _beside(
+        steps("retry-is-one-write", "a retry begins together with its record", _begins_with_its_record),
+        "RetryAccounting",
+        {**_FAULTY},
+    ),
+    _beside(
+        steps("failure-counts-once", "a failure is recorded once, and as that of its own Job", _is_recorded_once),
+        "AttemptIdentity",
+        {**_FAULTY, "node": 1},
+    ),
+    _beside(
+        never("log-retries-are-bounded", "no more retries begin than the policy allows", _has_retried_too_often),
+        "RetryBound",
+        {"faults": 1, "kill": 3, "crash": 1, "slow": 1},
+    ),
+    _beside(
+        steps("mend-is-true", "what is mended is what the task shows", _mends_what_is_seen),
+        "StatusTruth",
+        {"faults": 2, "kill": 1, "write": 1, "pd": 1, "crash": 1, "task": 1, "task_error": 1},
+    ),
+    _beside(
+        steps("manual-pause-stays", "a task that somebody paused is not resumed by the companion", _mends_what_is_seen),
+        "ManualPauseRespected",
+        {"faults": 1, "task": 1, "task_error": 1, "kill": 1},
+        policy="resume",
+    ),
+    _beside(
+        steps("whole-is-left-alone", "but for a mend the whole status stays as it is", _leaves_the_whole_alone),
+        "NoLostUpdate",
+        {**_FAULTY, "pending": 1},
+    ),
+    _beside(
+        steps("only-dead-jobs-go", "the companion deletes only Jobs that take too long", _removes_unfinished_jobs_only),
+        "AttemptTimeout",
+        {"faults": 2, "pending": 1, "slow": 1, "job_deletion": 1, "kill": 1},
+    ),
+)
+
+CATALOGUE = (*SNAPSHOT_CLAIMS, *LOG_CLAIMS, *COMPANION_CLAIMS)
 
 UNASKED: Mapping[str, str] = {
     "OneAttempt": "cannot be broken here: all attempts have one Job name, and the API server holds one Job of a name",

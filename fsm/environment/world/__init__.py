@@ -5,9 +5,9 @@ reference's own programs on the objects that stand for it (`stepping`, `outside`
 or `ours`, `cluster`, `people`; `faults` lists what may go wrong.
 """
 
-from fsm.environment.world.build import OPERATOR, OURS, WORLDS, world_of
+from fsm.environment.world.build import BESIDE, OPERATOR, OURS, WORLDS, world_of
 from fsm.environment.world.charted import Charted, Watch
 from fsm.environment.world.faults import MISHAPS, Mishap
 from fsm.environment.world.held import Wish
 
-__all__ = ["MISHAPS", "OPERATOR", "OURS", "WORLDS", "Charted", "Mishap", "Watch", "Wish", "world_of"]
+__all__ = ["BESIDE", "MISHAPS", "OPERATOR", "OURS", "WORLDS", "Charted", "Mishap", "Watch", "Wish", "world_of"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fsm.environment.simulation import Task
+from fsm.environment.world.beside import companion_facts, companion_rules
 from fsm.environment.world.cluster import HeldPod, cluster_rules
 from fsm.environment.world.faults import budgets_of
 from fsm.environment.world.held import Copy, Held, Wish, ticked
@@ -14,6 +15,7 @@ from fsm.environment.world.ours import our_rules, shell_facts
 from fsm.environment.world.outside import (
     CACHED_BACKUP,
     CLUSTER_CACHED,
+    COMPANION,
     DATA,
     LIVE_BACKUP,
     QUEUE,
@@ -39,15 +41,21 @@ from fsm.errors import UsageError
 from fsm.kernel import Fairness, Move, Part, Rule, World
 from fsm.model import Mode
 
-OPERATOR, OURS = "operator-v1.6", "ours"
-WORLDS = ((OPERATOR, Mode.SNAPSHOT.value), (OPERATOR, Mode.LOG.value), (OURS, Mode.SNAPSHOT.value))
+OPERATOR, OURS, BESIDE = "operator-v1.6", "ours", "operator-v1.6+companion"
+WORLDS = (
+    (OPERATOR, Mode.SNAPSHOT.value),
+    (OPERATOR, Mode.LOG.value),
+    (OURS, Mode.SNAPSHOT.value),
+    (BESIDE, Mode.LOG.value),
+)
 TICKED = "ticked"
 NO_WISH = Wish()
 
 
 def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1, wish: Wish = NO_WISH) -> World:
-    """The world of that name in that mode; UsageError where there is none: ours runs snapshots only."""
-    if name not in {OPERATOR, OURS} or (name, mode) not in WORLDS:
+    """The world of that name in that mode; UsageError where there is none: ours runs snapshots only, and the companion
+    looks after log backups."""
+    if (name, mode) not in WORLDS:
         there = ", ".join(f"{each} {mode}" for each, mode in WORLDS)
         raise UsageError(f"there is no world {name} {mode}; there are {there}")
     slots = OF_MODE[mode]
@@ -63,7 +71,7 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
         CLUSTER_CACHED: Part(True, lambda there: {"cluster": "there" if there else "missing"}),
         DATA: Part("none", own=True),
     }
-    if name == OPERATOR:
+    if name != OURS:
         parts[PANICKED] = Part(False, lambda panicked: {"operator": "has panicked"} if panicked else {}, own=True)
     for slot in slots:
         parts[job_part(slot)] = Part(None, job_facts, own=True)
@@ -72,21 +80,29 @@ def world_of(name: str, mode: str, budgets: Mapping[str, int], backups: int = 1,
     if log:
         parts[TRACKED] = Part(None, tracked_facts, own=True)
         parts[TASK] = Part(Task(), task_facts, own=True)
+        parts[COMPANION] = Part(None, companion_facts, own=True)
     if name == OURS:
         parts |= {
             WORKER: Part(None, shell_facts, own=True),
             QUEUE: Part(False, lambda _: {"key": "is not used"}, own=True),
         }
     deciding = our_rules() if name == OURS else operator_rules(mode)
-    rules = (*deciding, *cluster_rules(slots, jobs_lag=name == OPERATOR), *people_rules(mode), CLOCK)
+    beside = companion_rules() if name == BESIDE else ()
+    rules = (*deciding, *beside, *cluster_rules(slots, jobs_lag=name != OURS), *people_rules(mode), CLOCK)
     return World(f"{name} {mode}", parts, rules, _maps(parts), budgets_of(mode, budgets), components=backups)
 
 
 def _tick(view: Any) -> Iterator[Move]:
     """What a handler does takes less than a minute, so that all its readings of the clock are one."""
     others = [view.of(index) for index in range(view.components)]
-    if all(each[HANDLER] is None and is_at_rest(each) for each in others):
+    if all(each[HANDLER] is None and is_at_rest(each) and not _is_sighted(each) for each in others):
         yield Move("a minute passes", {}, (TICKED,))
+
+
+def _is_sighted(view: Any) -> bool:
+    """A companion is about to perform what it has decided."""
+    live: Held | None = view[LIVE_BACKUP]
+    return live is not None and live.mode == Mode.LOG and view[COMPANION] is not None
 
 
 CLOCK = Rule("clock ticks", "clock", _tick, fairness=Fairness.STRONG, sentence="A minute passes.")

@@ -12,6 +12,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from fsm.environment.world.retries import (
+    Retry,
+    annotations_of,
+    held_retry,
+    policy_name,
+    retry_ticked,
+    scheduled_at,
+)
 from fsm.errors import InputError
 from fsm.kernel import Value
 from fsm.model import (
@@ -43,7 +51,8 @@ _DECIDED = frozenset({Phase.COMPLETE.value, Phase.FAILED.value, Phase.INVALID.va
 
 
 class Wish(Value, frozen=True):
-    """What the user has written into the spec; `retries`, `wait` and `timeout` are the retry policy."""
+    """What the user has written into the spec; `retries`, `wait` and `timeout` are the retry policy. `policy` names the
+    one for log backups, which is an annotation."""
 
     command: str = ""
     stop: bool = False
@@ -52,6 +61,7 @@ class Wish(Value, frozen=True):
     wait: str = "1m"
     retries: int = 2
     timeout: str = "5m"
+    policy: str = ""
 
 
 class Told(Value, frozen=True):
@@ -101,6 +111,7 @@ class Held(Value, frozen=True):
     commit_ts: str = ""
     truncated: str = ""
     subs: tuple[Sub, ...] = ()
+    retry: Retry | None = None
 
     def holds(self, type_: str) -> bool:
         """The condition is True."""
@@ -141,6 +152,7 @@ def held_of(backup: Backup, now: int = NOW) -> Held:
             policy.min_retry_duration,
             policy.max_retry_times,
             policy.retry_timeout,
+            policy_name(backup),
         ),
         current=backup.metadata.resource_version == LIVE,
         deleting=backup.metadata.deletion_timestamp is not None,
@@ -155,6 +167,7 @@ def held_of(backup: Backup, now: int = NOW) -> Held:
             Sub(command, str(sub.phase), _only(_told(sub.conditions), str(sub.phase)), sub.log_truncating_until)
             for command, sub in sorted(status.log_sub_command_statuses.items())
         ),
+        retry=held_retry(backup, now, TICK, LONGEST),
     )
 
 
@@ -246,13 +259,18 @@ def backup_of(held: Held) -> Backup:
         deletion_timestamp=text_of(NOW - TICK) if held.deleting else None,
         finalizers=(FINALIZER,) if held.protected else (),
     )
+    annotations = annotations_of(held.wish.policy, held.retry, NOW, TICK)
+    if annotations:
+        metadata = metadata.with_(annotations=annotations)
     status = BackupStatus(
         phase=held.phase,
         conditions=_conditions(held.conditions),
         backup_path=held.path,
         commit_ts=held.commit_ts,
         log_success_truncate_until=held.truncated,
-        log_sub_command_statuses={sub.command: _sub(sub) for sub in held.subs},
+        log_sub_command_statuses={
+            sub.command: _sub(sub, scheduled_at(sub.command, held.retry, NOW, TICK)) for sub in held.subs
+        },
     )
     records = tuple(_record(number, record) for number, record in enumerate(held.records, 1))
     status = status.with_(backoff_retry_status=records)
@@ -307,12 +325,13 @@ def _condition(told: Told) -> Condition:
 
 
 @lru_cache(maxsize=4096)
-def _sub(sub: Sub) -> LogSubCommandStatus:
+def _sub(sub: Sub, scheduled: str | None) -> LogSubCommandStatus:
+    conditions = _conditions(sub.conditions)
+    if scheduled is not None:
+        marker = Condition(type=Phase.SCHEDULED, status="True", last_transition_time=scheduled)
+        conditions = (marker, *(each for each in conditions if each.type != Phase.SCHEDULED))
     return LogSubCommandStatus(
-        command=sub.command,
-        log_truncating_until=sub.until,
-        phase=sub.phase,
-        conditions=_conditions(sub.conditions),
+        command=sub.command, log_truncating_until=sub.until, phase=sub.phase, conditions=conditions
     )
 
 
@@ -342,6 +361,8 @@ def _unread(source: Update, text: str) -> Reading:
 
 def ticked(held: Held) -> Held:
     """The same one tick later."""
+    if held.retry is not None:
+        held = held._replace(retry=retry_ticked(held.retry, held.wish.policy, LONGEST))
     if not held.records or any(held.holds(phase) for phase in _DECIDED):
         return held
     last = len(held.records) - 1

@@ -70,7 +70,10 @@ def _handler_begins(view: Any) -> Iterator[Move]:
     if step.result is Result.PANIC:
         yield _panic("the handler", step)
     elif step.asked:
-        yield Move("the handler is given the Backup", {HANDLER: thread._replace(subject=held._replace(current=False))})
+        yield Move(
+            "the handler is given the Backup",
+            {HANDLER: thread._replace(subject=held._replace(current=False, retry=None))},
+        )
     elif step.writes:
         yield Move(f"the handler looks at the Backup and {step.what}", step.writes)
 

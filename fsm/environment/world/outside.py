@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from fsm.environment import server as api
@@ -24,14 +25,16 @@ from fsm.environment.world.thread import (
     Read,
     Refusal,
     Shell,
+    Sighting,
     Thread,
     held_tracked,
     outdated_shell,
+    outdated_sighting,
     replaced,
 )
 from fsm.environment.world.words import change_in_words
 from fsm.kernel import Key
-from fsm.model import Backup
+from fsm.model import Backup, Mode
 from fsm.reference import (
     Add,
     AddRateLimited,
@@ -70,6 +73,7 @@ LIVE_BACKUP, CACHED_BACKUP, QUEUE, TRACKED, TASK, DATA = (
     "data",
 )
 CLUSTER_CACHED = "cached cluster"
+COMPANION = "companion"
 
 
 class Fate(StrEnum):
@@ -234,10 +238,18 @@ class Look:
             self.told.append(f"creates Job {name}, which is refused: it exists")
             return Refusal(Refused.ALREADY_EXISTS.value, f'jobs.batch "{name}" already exists')
         self.told.append(f"creates Job {name}")
-        live: Held | None = self.read(LIVE_BACKUP)
-        begun = 0 if live is None else sum(record.begun for record in live.records)
-        self.writes[job_part(slot)] = job if job.attempt >= 0 else job._replace(attempt=begun)
+        attempt = job.attempt if job.attempt >= 0 else self._number(slot)
+        self.writes[job_part(slot)] = job._replace(attempt=attempt)
         return None
+
+    def _number(self, slot: str) -> int:
+        """The number of a new Job: that of the attempt; of a subcommand any that nobody remembers another Job by."""
+        live: Held | None = self.read(LIVE_BACKUP)
+        if live is None or live.mode != Mode.LOG:
+            return 0 if live is None else sum(record.begun for record in live.records)
+        known = {live.retry.failure.job} if live.retry is not None and live.retry.failure.command == slot else set()
+        known |= remembered_jobs(self.view, slot)
+        return next(number for number in count() if number not in known)
 
     def _delete(self, slot: str) -> Any:
         job: HeldJob | None = self.read(job_part(slot))
@@ -275,6 +287,13 @@ class Look:
         return None
 
 
+def remembered_jobs(view: Any, slot: str) -> set[int]:
+    """The numbers of Jobs that a companion has in mind."""
+    sighting: Sighting | None = view[COMPANION]
+    jobs = () if sighting is None else sighting.jobs
+    return {each.job.attempt for each in jobs if each.slot == slot and each.job is not None}
+
+
 def outdated(copy: Copy | None) -> Copy | None:
     """The informer's copy after somebody has written the Backup: unless it lags it is replaced at once."""
     if copy is None or not copy.lags:
@@ -293,6 +312,9 @@ def spread(view: Any, writer: str) -> dict[Key, Any]:
         changes[HANDLER] = replaced(view[HANDLER])
     if writer not in {HANDLER, WORKER} and isinstance(view[WORKER], Shell):
         changes[WORKER] = outdated_shell(view[WORKER])
+    live: Held | None = view[LIVE_BACKUP]
+    if live is not None and live.mode == Mode.LOG:
+        changes[COMPANION] = outdated_sighting(view[COMPANION])
     return changes
 
 

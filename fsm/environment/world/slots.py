@@ -80,7 +80,7 @@ def job_of(slot: str, held: HeldJob | None) -> Job | None:
         "namespace": NAMESPACE,
         "name": NAMES[slot],
         "uid": f"{slot}-{held.attempt}",
-        "creationTimestamp": text_of(NOW - TICK),
+        "creationTimestamp": text_of(NOW - (2 if held.stage == UNSCHEDULABLE else 1) * TICK),
         "ownerReferences": [owner],
     }
     if held.attempt >= 0:

@@ -162,6 +162,21 @@ def outdated_shell(shell: Shell | None) -> Shell | None:
     return None if shell is None else shell._replace(backup=shell.backup._replace(current=False))
 
 
+class Sighting(Value, frozen=True):
+    """What a companion has looked at and decided upon, and how many of its effects are performed. `jobs` by slot;
+    `task` is None where it could not be seen."""
+
+    backup: Held
+    jobs: tuple[InSlot, ...]
+    task: Any
+    performed: int = 0
+
+
+def outdated_sighting(sighting: Sighting | None) -> Sighting | None:
+    """Somebody has written the Backup since it was looked at."""
+    return None if sighting is None else sighting._replace(backup=sighting.backup._replace(current=False))
+
+
 def aged(entry: HeldTracked | None) -> HeldTracked | None:
     """An entry of the tracker one tick later: what it remembers is not believed any more."""
     return entry if entry is None else entry._replace(state=None)
@@ -169,19 +184,19 @@ def aged(entry: HeldTracked | None) -> HeldTracked | None:
 
 def remembered(value: Any) -> Any:
     """An answer as it is kept: what was read in an earlier step is written in none, so its version does not matter."""
-    return value._replace(held=value.held._replace(current=False)) if isinstance(value, Read) else value
+    return value._replace(held=value.held._replace(current=False, retry=None)) if isinstance(value, Read) else value
 
 
 def remembered_without_records(value: Any) -> Any:
     """The same for who never looks at the records of retries: workers and pods."""
     if not isinstance(value, Read):
         return value
-    return value._replace(held=value.held._replace(current=False, records=()), there=False)
+    return value._replace(held=value.held._replace(current=False, records=(), retry=None), there=False)
 
 
 def seen_by_worker(held: Held) -> Held:
     """A Backup with all that a sync goes by after its first call: unless it is being deleted, not the subcommands."""
-    return held._replace(current=False, records=(), subs=held.subs if held.deleting else ())
+    return held._replace(current=False, records=(), retry=None, subs=held.subs if held.deleting else ())
 
 
 def seen_by_pod(held: Held) -> Held:

@@ -9,6 +9,7 @@ from fsm.environment.world.held import Copy, Held, Record
 
 if TYPE_CHECKING:
     from fsm.environment.simulation import Task
+    from fsm.environment.world.retries import Retry
     from fsm.environment.world.slots import HeldJob, Lagging
     from fsm.environment.world.thread import HeldTracked, Thread
 
@@ -29,6 +30,8 @@ def backup_facts(held: Held | None) -> Mapping[str, str]:
         facts[f"retry {number}"] = record_in_words(record)
     for sub in held.subs:
         facts[sub.command] = sub.phase + (f" ({sub.until})" if sub.until else "")
+    if held.retry is not None:
+        facts["retry"] = retry_in_words(held.retry)
     if held.commit_ts:
         facts["commitTs"] = "set"
     if held.truncated:
@@ -61,7 +64,21 @@ def wish_in_words(held: Held) -> str:
     if held.mode != "log":
         return f"at most {wish.retries} retries, the first after {wish.wait}, within {wish.timeout}"
     asked = wish.command or ("log-stop" if wish.stop else "log-start")
-    return asked + (f", truncate until {wish.truncate}" if wish.truncate else "")
+    policy = f", retried as the policy '{wish.policy}' says" if wish.policy else ""
+    return asked + (f", truncate until {wish.truncate}" if wish.truncate else "") + policy
+
+
+def retry_in_words(retry: Retry) -> str:
+    """The newest failure of a subcommand, and where it stands."""
+    failure = retry.failure
+    told = f"failure {failure.number} of {failure.command}"
+    if failure.superseded:
+        return f"{told}: superseded"
+    because = f" ({retry.reason})" if retry.reason else ""
+    if failure.begun:
+        return f"{told}: {'its retry was scheduled' if failure.again else 'its retry has begun'}{because}"
+    due = f", due in {failure.left} min" if failure.left else ", due"
+    return f"{told}: {retry.state}{because}{due}"
 
 
 def record_in_words(record: Record) -> str:
@@ -125,6 +142,7 @@ def change_in_words(before: Held, after: Held) -> str:
         *_new_conditions(before, after),
         *_records_changed(before, after),
         *_subs_changed(before, after),
+        *_retry_changed(before, after),
         *(("commitTs",) if after.commit_ts != before.commit_ts else ()),
         *(("the finalizer",) if after.protected and not before.protected else ()),
         *(("the spec's defaults",) if after.wish != before.wish else ()),
@@ -148,6 +166,12 @@ def _records_changed(before: Held, after: Held) -> list[str]:
         n for n, (old, new) in enumerate(zip(before.records, after.records, strict=False), 1) if new.begun > old.begun
     ]
     return told + [f"that retry {number} has begun" for number in begun]
+
+
+def _retry_changed(before: Held, after: Held) -> list[str]:
+    if after.retry is None:
+        return ["that the failure is mended"] if before.retry is not None else []
+    return [retry_in_words(after.retry)] if after.retry != before.retry else []
 
 
 def _subs_changed(before: Held, after: Held) -> list[str]:

@@ -1,0 +1,188 @@
+"""The retry annotations of a log backup as the checked world holds them. Values.
+
+A policy goes by a name. Of the records all that matters is the newest failure, and when its episode began; one that was
+mended matters to nobody. Seeds make no difference where there is no jitter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from fsm.kernel import Value
+from fsm.model import (
+    MINUTE,
+    POLICY_ANNOTATION,
+    STATUS_ANNOTATION,
+    Backup,
+    LogBackupRetryPolicy,
+    LogRetryRecord,
+    LogRetryStatus,
+    Phase,
+    seconds_of,
+    text_of,
+)
+
+_TIMES = {
+    "minRetryDuration": "1m",
+    "maxRetryDuration": "1m",
+    "jitter": 0,
+    "retryTimeout": "24h",
+    "attemptTimeout": "90s",
+    "resetAfter": "24h",
+}
+_ONCE: dict[str, Any] = {"maxRetryTimes": 1, **_TIMES}
+
+POLICIES: Mapping[str, str] = {
+    name: json.dumps(policy, sort_keys=True)
+    for name, policy in {
+        "off": {"maxRetryTimes": 0},
+        "once": _ONCE,
+        "twice": {**_ONCE, "maxRetryTimes": 2},
+        "brief": {**_ONCE, "retryTimeout": "2m"},
+        "suspended": {**_ONCE, "suspend": True},
+        "resume": {**_ONCE, "onErrorPause": "Resume"},
+        "fail": {**_ONCE, "onExhausted": "Fail"},
+        "truncate": {**_ONCE, "commands": {"log-start": {}, "log-truncate": {}}},
+    }.items()
+}
+"""Name to annotation; "" stands for none. An attempt that is not stuck ends before its timeout, and no while is long
+enough to begin a new episode."""
+_NAMES = {text: name for name, text in POLICIES.items()}
+
+
+class Failure(Value, frozen=True):
+    """The newest record. `first` is how many ticks ago the episode began, `left` those until the retry is due, `job`
+    the number of the Job that failed, -1 where it was never seen. `again`: the next attempt was scheduled."""
+
+    command: str
+    number: int
+    first: int
+    left: int
+    job: int
+    begun: bool = False
+    again: bool = False
+    superseded: bool = False
+
+
+class Retry(Value, frozen=True):
+    """The annotation: the newest failure, and where it stands."""
+
+    failure: Failure
+    state: str = ""
+    reason: str = ""
+
+
+# ------------------------------------------------------------------ forgetting
+
+
+def policy_name(backup: Backup) -> str:
+    """The name of its policy, "" where it has none."""
+    return _NAMES[backup.metadata.annotations[POLICY_ANNOTATION]] if _has(backup, POLICY_ANNOTATION) else ""
+
+
+def _has(backup: Backup, annotation: str) -> bool:
+    return annotation in (backup.metadata.annotations or {})
+
+
+def held_retry(backup: Backup, now: int, tick: int, longest: int) -> Retry | None:
+    """What is held of the records; None where nothing of them matters."""
+    if not _has(backup, STATUS_ANNOTATION):
+        return None
+    status = _status(backup.metadata.annotations[STATUS_ANNOTATION])
+    last = status.last
+    if last is None or last.mended_at is not None:
+        return None
+    policy = _policy(policy_name(backup))
+    limits = policy.limits_of(last.command) if policy is not None else None
+    most = 0 if limits is None or limits.timeout > longest * MINUTE else limits.timeout // MINUTE
+    settled = last.real_retry_at is not None or last.superseded_at is not None
+    failure = Failure(
+        last.command,
+        1 if last.superseded_at is not None else last.retry_num,
+        0 if last.superseded_at is not None else min(round((now - _at(status.episode[0])) / tick), most),
+        0 if settled else max(-((now - seconds_of(last.expected_retry_at or "")) // 60), 0),
+        int(last.job_uid.rpartition("-")[2]) if last.job_uid else -1,
+        last.real_retry_at is not None,
+        _is_scheduled_again(backup, last),
+        last.superseded_at is not None,
+    )
+    return Retry(failure, status.state, status.reason)
+
+
+def _at(record: LogRetryRecord) -> int:
+    return seconds_of(record.detect_failed_at or "")
+
+
+def _is_scheduled_again(backup: Backup, last: LogRetryRecord) -> bool:
+    sub = backup.status.log_sub_command_statuses.get(last.command)
+    if last.real_retry_at is None or last.superseded_at is not None or sub is None:
+        return False
+    times = (each.last_transition_time for each in sub.conditions if each.type == Phase.SCHEDULED)
+    return any(time is not None and seconds_of(time) >= seconds_of(last.real_retry_at) for time in times)
+
+
+@lru_cache(maxsize=1 << 12)
+def _status(text: str) -> LogRetryStatus:
+    return LogRetryStatus.from_text(text)
+
+
+@lru_cache(maxsize=64)
+def _policy(name: str) -> LogBackupRetryPolicy | None:
+    return LogBackupRetryPolicy.from_text(POLICIES[name]) if name else None
+
+
+# ------------------------------------------------------------------ what stands for all
+
+
+def annotations_of(policy: str, retry: Retry | None, now: int, tick: int) -> dict[str, str]:
+    """The annotations that stand for what is held."""
+    annotations = {POLICY_ANNOTATION: POLICIES[policy]} if policy else {}
+    if retry is not None:
+        annotations[STATUS_ANNOTATION] = _text(retry, now, tick)
+    return annotations
+
+
+@lru_cache(maxsize=1 << 14)
+def _text(retry: Retry, now: int, tick: int) -> str:
+    failure = retry.failure
+    expected = now + failure.left * 60 - (failure.left == 0)
+    last = LogRetryRecord(
+        retry_num=failure.number,
+        detect_failed_at=text_of(now - failure.first * tick),
+        expected_retry_at=text_of(expected),
+        real_retry_at=text_of(now - 2 * tick) if failure.begun else None,
+        episode=1,
+        command=failure.command,
+        job_uid="" if failure.job < 0 else f"{failure.command}-{failure.job}",
+        mended_at=None,
+        superseded_at=text_of(now - tick) if failure.superseded else None,
+    )
+    first = last.with_(retry_num=1, real_retry_at=text_of(now - 2 * tick))
+    records = (last,) if failure.number == 1 else (first, last)
+    since = text_of(now - tick) if retry.state else None
+    return LogRetryStatus(records=records, state=retry.state, reason=retry.reason, message="", since=since).to_text()
+
+
+def scheduled_at(command: str, retry: Retry | None, now: int, tick: int) -> str | None:
+    """When the command's Scheduled was written, where its newest record asks for that; None where nobody does."""
+    if retry is None or retry.failure.command != command or not retry.failure.begun:
+        return None
+    return text_of(now - (1 if retry.failure.again else 3) * tick)
+
+
+# ------------------------------------------------------------------ time
+
+
+def retry_ticked(retry: Retry, policy: str, longest: int) -> Retry:
+    """The same one tick later."""
+    failure = retry.failure
+    if failure.superseded:
+        return retry
+    found = _policy(policy)
+    limits = None if found is None else found.limits_of(failure.command)
+    most = 0 if limits is None or limits.timeout > longest * MINUTE else limits.timeout // MINUTE
+    left = failure.left if failure.begun else max(failure.left - 1, 0)
+    return retry._replace(failure=failure._replace(first=min(failure.first + 1, most), left=left))
