@@ -45,7 +45,7 @@ def state_of(observation: Observation) -> MachineState:
     begun = sum(record.real is not None for record in records)
     context = LogContext(
         command=command,
-        attempt=max(begun - (leaf == "retrying"), 0),
+        attempt=begun - (leaf in WAITING and bool(records) and records[-1].real is not None),
         job=job.uid if job is not None and not job.gone and leaf != "idle" else "",
         commands=_commands(observation),
         commit_ts=backup.status.commit_ts,

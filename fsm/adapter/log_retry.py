@@ -114,7 +114,9 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last):
         return plain
     if last.real_retry_at is not None:
-        return "retrying" if _is_handed_over(sub, last) or _is_hidden(plain, sub, job, last) else plain
+        if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
+            return plain
+        return "held" if retries.status.state == "held" and _is_of(job, last) else "retrying"
     if plain == "wished":
         return plain
     return retries.status.state if retries.status.state in WAITING else "backoff_waiting"
@@ -130,16 +132,13 @@ def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
     return job is not None and not job.gone and job.uid != last.job_uid
 
 
-def _is_hidden(plain: str, sub: LogSubCommandStatus | None, job: SeenJob | None, last: LogRetryRecord) -> bool:
-    """What the sub-status says is a late word of the attempt that has failed already: its Job is there still, or no
-    other was created since the retry began."""
-    if plain not in ("failed", "aborted", "scheduled", "preparing", "running"):
-        return False
-    if job is not None and not job.gone:
-        return job.uid == last.job_uid
-    told = () if sub is None else (each for each in sub.conditions if each.type == Phase.SCHEDULED)
-    scheduled = next((time_of(each.last_transition_time) for each in told), None)
-    return scheduled is None or scheduled < (time_of(last.real_retry_at) or 0)
+def is_hidden(plain: str, job: SeenJob | None, last: LogRetryRecord) -> bool:
+    """What the sub-status says is a late word of the attempt that has failed already: its Job is there still."""
+    return plain in ("failed", "aborted", "scheduled", "preparing", "running") and _is_of(job, last)
+
+
+def _is_of(job: SeenJob | None, last: LogRetryRecord) -> bool:
+    return job is not None and not job.gone and job.uid == last.job_uid
 
 
 def _is_error_pause(backup: Backup, retries: Retries, command: str, sub: LogSubCommandStatus | None) -> bool:

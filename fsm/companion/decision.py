@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, SeenJob, cause_of, command_state_of, job_of, state_of_log
 from fsm.adapter.log_retry import Retries, episode_of, retries_of
+from fsm.adapter.observation import time_of
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
 from fsm.companion.looking import Finding, Look, look_of
@@ -39,6 +40,9 @@ from fsm.model import (
     text_of,
 )
 from fsm.rules import is_requeued, log_job_name
+
+PATIENCE = 60
+"""Seconds for which a Job that is being deleted may wait for its pods before that is said to hold the retry."""
 
 WATCH_AGAIN = 60
 """Seconds after which what is held, exhausted or timed out is looked at again."""
@@ -122,6 +126,11 @@ class _Case:
     def is_overdue(self) -> bool:
         return self.overdue_at is not None and self.now >= self.overdue_at
 
+    @property
+    def terminating_since(self) -> int | None:
+        """Since when the command's Job is being deleted, None where it is not."""
+        return None if self.job is None else time_of(self.job.job.metadata.deletion_timestamp)
+
     def look(self) -> Finding:
         """What the task says."""
         return look_of(self.observation, self.command, self.policy)
@@ -195,12 +204,14 @@ def _event(case: _Case, state: MachineState) -> Event | None:
         return _of_work(case)
     if leaf == "idle":
         return _completed(case) if _is_forgotten(case) and case.holds() else None
-    if case.limits is None or leaf in ("invalid", "retrying"):
+    if case.limits is None or leaf == "invalid":
         return None
     if not case.policy.suspend and leaf not in _ended_for_good(case) and case.holds():
         return _completed(case)
     if leaf in ("failed", "aborted"):
         return _of_failure(case, leaf, context)
+    if context.records[-1].real is not None:
+        return _of_retry(case) if leaf == "retrying" else None
     return _of_waiting(case, state, leaf)
 
 
@@ -226,6 +237,13 @@ def _of_failure(case: _Case, leaf: str, context: LogContext) -> Event | None:
         return None
     reason, message = case.failure(leaf, context)
     return Event("failure_recorded", case.now, reason=reason, message=message)
+
+
+def _of_retry(case: _Case) -> Event | None:
+    """The operator has it, and waits for the finished Job to go."""
+    if case.terminating_since is None or case.now < case.terminating_since + PATIENCE or case.job is None:
+        return None
+    return _blocked(case, _job_must_go(case.job))
 
 
 def _of_waiting(case: _Case, state: MachineState, leaf: str) -> Event | None:
@@ -434,10 +452,13 @@ class _Deciding:
     # -------------------------------------------------------------- the effects
 
     def _write_again(self) -> None:
-        """A late word of the failed attempt has hidden from the operator that it shall run the command again."""
-        sub = self.status.log_sub_command_statuses.get(self.case.command)
-        if not self.steps and _lane(self.state) == "retrying" and sub is not None and sub.phase != Phase.RETRY_FAILED:
-            self.status = mending.handed_over(self.status, self.case.command)
+        """A late word of the failed attempt has hidden from the operator that it shall run the command again; whatever
+        that attempt has done meanwhile, the task shows it."""
+        case, sub = self.case, self.status.log_sub_command_statuses.get(self.case.command)
+        if self.steps or _lane(self.state) != "retrying" or sub is None or sub.phase == Phase.RETRY_FAILED:
+            return
+        if case.obstacle(self.state.context) is None and case.look().look is Look.MAY_BEGIN:
+            self.status = mending.handed_over(self.status, case.command)
 
     def _patch(self) -> PatchBackup | None:
         backup = self.case.observation.backup
@@ -468,6 +489,8 @@ class _Deciding:
             return (RequeueAt(case.now + LOOK_AGAIN),)
         if leaf in ("held", *_ENDED) and leaf not in _ended_for_good(case):
             return (RequeueAt(case.now + WATCH_AGAIN),)
+        if leaf == "retrying" and case.terminating_since is not None:
+            return (RequeueAt(case.terminating_since + PATIENCE),)
         if leaf in (*_AT_WORK, "aborted") and case.overdue_at is not None and not case.is_overdue:
             return (RequeueAt(case.overdue_at),)
         return (RequeueAt(case.now + WATCH_AGAIN),) if leaf == "idle" and _is_forgotten(case) else ()

@@ -735,8 +735,7 @@ def _is_handed_over(view: Any) -> bool:
     if held is None or held.deleting or held.retry is None or _is_held(held):
         return False
     failure, command = held.retry.failure, _command(held)
-    begun = failure.begun and not failure.again and failure.command == command
-    return begun and held.phase_of(command) == "RetryFailed"
+    return failure.begun and failure.command == command and held.phase_of(command) == "RetryFailed"
 
 
 def _by_companion(taken: Taken) -> bool:

@@ -71,6 +71,12 @@ def is_hopeless(context: Any, event: Event) -> bool:
     return (event.reason or context.reason) in context.policy.hopeless
 
 
+@guard
+def has_begun(context: Any, event: Event) -> bool:
+    """The retry of the newest record has begun."""
+    return bool(context.records) and context.records[-1].real is not None
+
+
 # ------------------------------------------------------------------ actions
 
 
@@ -224,6 +230,14 @@ def _declare_waiting(lane: Any) -> None:
         event="job_vanished",
         do=retry.forget_job,
     )
+    edge(
+        lane.held,
+        lane.retrying,
+        "The failed Job that would not go is gone.",
+        event="job_vanished",
+        when=has_begun,
+        do=retry.forget_job,
+    )
     edge(lane.held, waiting, "The Job that had to go is gone.", event="job_vanished", do=retry.forget_job)
     edge(
         (lane.held, lane.exhausted, lane.timed_out),
@@ -243,9 +257,9 @@ def _declare_looking(lane: Any) -> None:
     )
     edge(lane.verifying, None, "The task could not be seen.", event="tick", do=look_again)
     edge(
-        (lane.backoff_waiting, lane.verifying),
+        (lane.backoff_waiting, lane.verifying, lane.retrying),
         lane.held,
-        "It is due, and must not begin: the event says why.",
+        "It must not begin, or cannot: the event says why.",
         event="blocked",
         do=note_hold,
     )

@@ -18,7 +18,6 @@ from fsm.environment.world.retries import (
     held_retry,
     policy_name,
     retry_ticked,
-    scheduled_at,
 )
 from fsm.errors import InputError
 from fsm.kernel import Value
@@ -268,9 +267,7 @@ def backup_of(held: Held) -> Backup:
         backup_path=held.path,
         commit_ts=held.commit_ts,
         log_success_truncate_until=held.truncated,
-        log_sub_command_statuses={
-            sub.command: _sub(sub, scheduled_at(sub.command, held.retry, NOW, TICK)) for sub in held.subs
-        },
+        log_sub_command_statuses={sub.command: _sub(sub) for sub in held.subs},
     )
     records = tuple(_record(number, record) for number, record in enumerate(held.records, 1))
     status = status.with_(backoff_retry_status=records)
@@ -325,13 +322,12 @@ def _condition(told: Told) -> Condition:
 
 
 @lru_cache(maxsize=4096)
-def _sub(sub: Sub, scheduled: str | None) -> LogSubCommandStatus:
-    conditions = _conditions(sub.conditions)
-    if scheduled is not None:
-        marker = Condition(type=Phase.SCHEDULED, status="True", last_transition_time=scheduled)
-        conditions = (marker, *(each for each in conditions if each.type != Phase.SCHEDULED))
+def _sub(sub: Sub) -> LogSubCommandStatus:
     return LogSubCommandStatus(
-        command=sub.command, log_truncating_until=sub.until, phase=sub.phase, conditions=conditions
+        command=sub.command,
+        log_truncating_until=sub.until,
+        phase=sub.phase,
+        conditions=_conditions(sub.conditions),
     )
 
 

@@ -20,7 +20,6 @@ from fsm.model import (
     LogBackupRetryPolicy,
     LogRetryRecord,
     LogRetryStatus,
-    Phase,
     seconds_of,
     text_of,
 )
@@ -55,15 +54,14 @@ _NAMES = {text: name for name, text in POLICIES.items()}
 
 class Failure(Value, frozen=True):
     """The newest record. `first` is how many ticks ago the episode began, `left` those until the retry is due, `job`
-    the number of the Job that failed, -1 where it was never seen. `again`: the next attempt was scheduled."""
+    the number of the Job that failed, -1 where it was never seen."""
 
     command: str
-    number: int
-    first: int
-    left: int
-    job: int
+    number: int = 1
+    first: int = 0
+    left: int = 0
+    job: int = -1
     begun: bool = False
-    again: bool = False
     superseded: bool = False
 
 
@@ -98,30 +96,25 @@ def held_retry(backup: Backup, now: int, tick: int, longest: int) -> Retry | Non
     policy = _policy(policy_name(backup))
     limits = policy.limits_of(last.command) if policy is not None else None
     most = 0 if limits is None or limits.timeout > longest * MINUTE else limits.timeout // MINUTE
-    settled = last.real_retry_at is not None or last.superseded_at is not None
+    if last.superseded_at is not None:
+        return Retry(Failure(last.command, superseded=True))
     failure = Failure(
         last.command,
-        1 if last.superseded_at is not None else last.retry_num,
-        0 if last.superseded_at is not None else min(round((now - _at(status.episode[0])) / tick), most),
-        0 if settled else max(-((now - seconds_of(last.expected_retry_at or "")) // 60), 0),
+        last.retry_num,
+        min(round((now - _at(status.episode[0])) / tick), most),
+        0 if last.real_retry_at is not None else _left(last, now),
         int(last.job_uid.rpartition("-")[2]) if last.job_uid else -1,
         last.real_retry_at is not None,
-        _is_scheduled_again(backup, last),
-        last.superseded_at is not None,
     )
     return Retry(failure, status.state, status.reason)
 
 
+def _left(record: LogRetryRecord, now: int) -> int:
+    return max(-((now - seconds_of(record.expected_retry_at or "")) // 60), 0)
+
+
 def _at(record: LogRetryRecord) -> int:
     return seconds_of(record.detect_failed_at or "")
-
-
-def _is_scheduled_again(backup: Backup, last: LogRetryRecord) -> bool:
-    sub = backup.status.log_sub_command_statuses.get(last.command)
-    if last.real_retry_at is None or last.superseded_at is not None or sub is None:
-        return False
-    times = (each.last_transition_time for each in sub.conditions if each.type == Phase.SCHEDULED)
-    return any(time is not None and seconds_of(time) >= seconds_of(last.real_retry_at) for time in times)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -164,13 +157,6 @@ def _text(retry: Retry, now: int, tick: int) -> str:
     records = (last,) if failure.number == 1 else (first, last)
     since = text_of(now - tick) if retry.state else None
     return LogRetryStatus(records=records, state=retry.state, reason=retry.reason, message="", since=since).to_text()
-
-
-def scheduled_at(command: str, retry: Retry | None, now: int, tick: int) -> str | None:
-    """When the command's Scheduled was written, where its newest record asks for that; None where nobody does."""
-    if retry is None or retry.failure.command != command or not retry.failure.begun:
-        return None
-    return text_of(now - (1 if retry.failure.again else 3) * tick)
 
 
 # ------------------------------------------------------------------ time

@@ -76,7 +76,7 @@ def retry_in_words(retry: Retry) -> str:
         return f"{told}: superseded"
     because = f" ({retry.reason})" if retry.reason else ""
     if failure.begun:
-        return f"{told}: {'its retry was scheduled' if failure.again else 'its retry has begun'}{because}"
+        return f"{told}: its retry has begun{because}"
     due = f", due in {failure.left} min" if failure.left else ", due"
     return f"{told}: {retry.state}{because}{due}"
 
