@@ -257,7 +257,7 @@ class Campaign:
         found: dict[tuple[Any, ...], Group] = {}
         for claim in self._claims():
             budgets = {**claim.budgets, **self.asked.budgets}
-            key = (claim.mode, claim.wish, tuple(sorted(budgets.items())))
+            key = (claim.mode, claim.wish_in(self.asked.world), tuple(sorted(budgets.items())))
             found.setdefault(key, Group(*key, [])).claims.append(claim)
         return list(found.values())
 

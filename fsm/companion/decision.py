@@ -202,10 +202,10 @@ def _event(case: _Case, state: MachineState) -> Event | None:
     leaf, context = _lane(state), state.context
     if leaf in _AT_WORK:
         return _of_work(case)
-    if leaf == "idle":
-        return _completed(case) if _is_forgotten(case) and case.holds() else None
     if case.limits is None or leaf == "invalid":
         return None
+    if leaf == "idle":
+        return _completed(case) if _is_forgotten(case) and case.holds() else None
     if not case.policy.suspend and leaf not in _ended_for_good(case) and case.holds():
         return _completed(case)
     if leaf in ("failed", "aborted"):
@@ -493,7 +493,8 @@ class _Deciding:
             return (RequeueAt(case.terminating_since + PATIENCE),)
         if leaf in (*_AT_WORK, "aborted") and case.overdue_at is not None and not case.is_overdue:
             return (RequeueAt(case.overdue_at),)
-        return (RequeueAt(case.now + WATCH_AGAIN),) if leaf == "idle" and _is_forgotten(case) else ()
+        forgotten = leaf == "idle" and case.limits is not None and _is_forgotten(case)
+        return (RequeueAt(case.now + WATCH_AGAIN),) if forgotten else ()
 
 
 def _is_recorded(status: LogRetryStatus, command: str) -> bool:

@@ -39,7 +39,8 @@ class Known:
 class Claim:
     """A property with the mode that it is about. `field`: its name in the field's catalogue.
 
-    `budgets` and `wish` are the world's. `known` by world; a world that is not named has nothing of the kind.
+    `budgets` and `wish` are the world's. `known` by world; a world that is not named has nothing of the kind. `policy`
+    names the retry policy that the companion goes by.
     """
 
     formula: Property
@@ -49,10 +50,16 @@ class Claim:
     known: Mapping[str, Known]
     wish: Wish
 
+    policy: str = "once"
+
     @property
     def id(self) -> str:
         """The property's."""
         return self.formula.id
+
+    def wish_in(self, world: str) -> Wish:
+        """The wish; the companion needs a policy too."""
+        return self.wish._replace(policy=self.policy) if world == BESIDE else self.wish
 
 
 # ------------------------------------------------------------------ what is asked of a state
@@ -277,6 +284,15 @@ def _is_command_resolved(view: Any) -> bool:
     return held is None or held.deleting or not _is_command_dead(view) or _is_held(held)
 
 
+def _waits_for_a_node(view: Any) -> bool:
+    """The Job of the current command has a pod that no node takes, and nobody does anything about it."""
+    held = _live(view)
+    if held is None or held.deleting or _is_held(held):
+        return False
+    job = _job(view, _command(held))
+    return job is not None and job.stage == UNSCHEDULABLE and not job.deleting
+
+
 _GIVEN_UP = {"held", "exhausted", "timed_out"}
 
 
@@ -368,16 +384,17 @@ def _log(
     budgets: Mapping[str, int],
     operator: Known = _HOLDS,
     beside: Known | None = None,
+    policy: str = "once",
     **wish: Any,
 ) -> Claim:
-    """The companion looks after what the operator alone is asked about too; unless said it changes nothing."""
+    """Unless said, the companion changes nothing about it."""
     known = {OPERATOR: operator, BESIDE: operator if beside is None else beside}
-    return Claim(property_, LOG, field_, budgets, known, Wish(**{"policy": "once", **wish}))
+    return Claim(property_, LOG, field_, budgets, known, Wish(**wish), policy)
 
 
-def _beside(property_: Property, field_: str, budgets: Mapping[str, int], beside: Known = _HOLDS, **wish: Any) -> Claim:
+def _beside(property_: Property, field_: str, budgets: Mapping[str, int], policy: str = "once") -> Claim:
     """A claim about the companion alone."""
-    return Claim(property_, LOG, field_, budgets, {BESIDE: beside}, Wish(**{"policy": "once", **wish}))
+    return Claim(property_, LOG, field_, budgets, {BESIDE: _HOLDS}, Wish(), policy)
 
 
 SNAPSHOT_CLAIMS = (
@@ -594,6 +611,19 @@ LOG_CLAIMS = (
         "FailureResolved",
         {"kill": 1},
         _bug("S7"),
+        _HOLDS,
+    ),
+    _log(
+        leads_to(
+            "commands-have-a-limit",
+            "a subcommand whose pod is never scheduled is given up",
+            _waits_for_a_node,
+            lambda view: not _waits_for_a_node(view),
+        ),
+        "AttemptTimeout",
+        {"faults": 1, "pending": 1},
+        _bug("A7"),
+        _HOLDS,
     ),
     _log(
         never("one-subcommand", "at most one subcommand is at work", lambda view: _unfinished(view) > 1),
@@ -641,6 +671,7 @@ LOG_CLAIMS = (
         "UserEscape",
         {"faults": 1, "program": 1, "edit": 3},
         _bug("S17"),
+        _HOLDS,
     ),
     _log(
         leads_to(
@@ -676,6 +707,7 @@ LOG_CLAIMS = (
         "StatusRecovers",
         {"faults": 1, "task_error": 1, "task": 1},
         _bug("S9"),
+        _HOLDS,
     ),
     _log(
         leads_to(

@@ -10,18 +10,21 @@ from functools import lru_cache
 from typing import Any
 
 from fsm.environment.catalogue import HOLDS, VIOLATED, Claim, Known
-from fsm.environment.world import OPERATOR, Watch, Wish
+from fsm.environment.world import BESIDE, OPERATOR, Watch, Wish
 from fsm.environment.world.outside import LIVE_BACKUP, job_part
 from fsm.environment.world.slots import OF_MODE
 from fsm.kernel import sometimes
 from fsm.machines import MACHINES
+from fsm.machines.log_retry import WAITING
+from fsm.model import Mode
 
 _ALIVE: Mapping[str, Mapping[str, int]] = {
     "snapshot": {"kill": 2, "faults": 1, "program": 1},
     "log": {"kill": 1, "edit": 1, "faults": 1, "program": 1},
 }
 _DELETED: Mapping[str, int] = {"kill": 1, "faults": 1, "program": 1, "delete": 1}
-"""Budgets that suffice to come to every state, by mode, and for those of a deletion."""
+_RETRIED: Mapping[str, int] = {"kill": 2, "faults": 1, "pd": 1, "node": 1}
+"""Budgets that suffice to come to every state, by mode, and for those of a deletion, and of the companion's retries."""
 
 UNREACHED: Mapping[tuple[str, str], str] = {
     ("snapshot", "invalid"): "the spec of this world is valid",
@@ -41,8 +44,11 @@ def _claims(mode: str) -> Iterator[Claim]:
         leaf = state.id
         if any(other.parent == leaf for other in machine.states):
             continue
-        budgets = _DELETED if state.parent == "deleting" else _ALIVE[mode]
         claim = sometimes(f"{mode}-{leaf}", f"the chart's state {leaf} occurs", _is_in(mode, leaf), own=True)
+        if mode == Mode.LOG and leaf in WAITING:
+            yield Claim(claim, mode, "Coverage", _RETRIED, {BESIDE: Known(HOLDS)}, Wish(), policy="brief")
+            continue
+        budgets = _DELETED if state.parent == "deleting" else _ALIVE[mode]
         known = Known(VIOLATED if (mode, leaf) in UNREACHED else HOLDS)
         yield Claim(claim, mode, "Coverage", budgets, {OPERATOR: known}, Wish(retries=1, timeout="3m", clean="Delete"))
 

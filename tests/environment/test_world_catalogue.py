@@ -10,7 +10,7 @@ from world_walks import Walk
 
 from fsm.check import Finding, Story, check, replayed, story_from_json, story_to_json
 from fsm.check.plain import transitions, view_of
-from fsm.environment import CATALOGUE, MISHAPS, OPERATOR, OURS, UNASKED, Claim, Watch, world_of
+from fsm.environment import BESIDE, CATALOGUE, MISHAPS, OPERATOR, OURS, UNASKED, Claim, Watch, world_of
 from fsm.kernel import Form, Taken, World
 from fsm.kernel.world import Kind
 
@@ -33,10 +33,10 @@ class Judged(NamedTuple):
 def _groups() -> list[tuple[str, tuple[Claim, ...]]]:
     """Claims that are judged in one world, which is explored once."""
     found: dict[Any, list[Claim]] = {}
-    for world in (OPERATOR, OURS):
+    for world in (OPERATOR, OURS, BESIDE):
         for claim in CATALOGUE:
             if world in claim.known:
-                key = (world, claim.mode, claim.wish, tuple(claim.budgets.items()), claim.id in LARGE)
+                key = (world, claim.mode, claim.wish_in(world), tuple(claim.budgets.items()), claim.id in LARGE)
                 found.setdefault(key, []).append(claim)
     return [(key[0], tuple(claims)) for key, claims in found.items()]
 
@@ -49,7 +49,7 @@ CASES = [
 
 def judged(name: str, claims: tuple[Claim, ...]) -> list[Judged]:
     """Claims in their world."""
-    world = world_of(name, claims[0].mode, claims[0].budgets, wish=claims[0].wish)
+    world = world_of(name, claims[0].mode, claims[0].budgets, wish=claims[0].wish_in(name))
     report = check(world, [claim.formula for claim in claims])
     return [Judged(world, finding, report.finished) for finding in report.findings]
 

@@ -22,7 +22,7 @@ def _claims(names: tuple[str, ...]) -> list[Claim]:
 @pytest.mark.parametrize("name", [OPERATOR, OURS])
 @pytest.mark.parametrize("claim", _claims(JUDGED), ids=lambda claim: claim.id)
 def test_spin_counts_and_judges_the_world_as_we_do(name: str, claim: Claim) -> None:
-    world = world_of(name, claim.mode, claim.budgets, wish=claim.wish)
+    world = world_of(name, claim.mode, claim.budgets, wish=claim.wish_in(name))
     report = check(world, [claim.formula])
     with spin.Verifier(promela_of(world)) as verifier:
         counted = verifier.run(*OPTIONS)

@@ -241,7 +241,7 @@ def unremembered() -> Iterator[None]:
 
 def verdict(name: str, claim_id: str, budgets: dict[str, int] | None = None) -> str:
     claim = next(each for each in CATALOGUE if each.id == claim_id)
-    world = world_of(name, claim.mode, budgets or claim.budgets, wish=claim.wish)
+    world = world_of(name, claim.mode, budgets or claim.budgets, wish=claim.wish_in(name))
     return str(check(world, [claim.formula]).findings[0].verdict)
 
 
