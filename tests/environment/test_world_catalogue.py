@@ -14,7 +14,7 @@ from fsm.environment import BESIDE, CATALOGUE, MISHAPS, OPERATOR, OURS, UNASKED,
 from fsm.kernel import Form, Taken, World
 from fsm.kernel.world import Kind
 
-LARGE = {"pause-can-be-repeated", "clean-after-stop", "wish-is-obeyed"}
+LARGE = {"pause-can-be-repeated", "clean-after-stop", "wish-is-obeyed", "retry-of-the-wish"}
 """Claims whose worlds have more than 50,000 states."""
 
 OF_THE_OPERATOR = {"no-panic", "no-data-left"}

@@ -199,6 +199,12 @@ MUTANTS = (
 )
 
 
+def _marked(mutant: Mutant) -> Any:
+    """A mutant that needs a large world is for the exhaustive run."""
+    large = mutant.claim == "retry-of-the-wish"
+    return pytest.param(mutant, id=mutant.name, marks=[pytest.mark.exhaustive] * large)
+
+
 @pytest.fixture
 def unremembered() -> Iterator[None]:
     """No decision that is remembered is believed of a mutant."""
@@ -207,7 +213,7 @@ def unremembered() -> Iterator[None]:
     beside.decided.cache_clear()
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [_marked(each) for each in MUTANTS])
 def test_a_mutant_of_the_companion_is_caught_by_its_claim(
     mutant: Mutant, monkeypatch: pytest.MonkeyPatch, unremembered: None
 ) -> None:

@@ -44,6 +44,7 @@ POLICIES: Mapping[str, str] = {
         "suspended": {**_ONCE, "suspend": True},
         "resume": {**_ONCE, "onErrorPause": "Resume"},
         "fail": {**_ONCE, "onExhausted": "Fail"},
+        "pause": {**_ONCE, "commands": {"log-pause": {}}},
         "truncate": {**_ONCE, "commands": {"log-start": {}, "log-truncate": {}}},
     }.items()
 }
