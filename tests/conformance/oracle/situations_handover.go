@@ -20,14 +20,14 @@ const (
 // written. The operator is healthy and its caches are up to date, but for the one thing that a situation is about.
 func handoverSituation(b builder) (s *situation) {
 	b.choose(
-		weighted{46, func() { s = b.handedOver(); s.when = b.again(s) }},
+		weighted{42, func() { s = b.handedOver(); s.when = b.again(s) }},
 		weighted{7, func() { s = b.handedOver(); s.when = b.againFaultily(s) }},
 		weighted{9, func() { s = b.handedOver(); b.ail(s) }},
-		weighted{3, func() { s = b.handedOver(); b.lag(s) }},
-		weighted{4, func() { s = b.handedOver(); s.when = b.superseded(s) }},
+		weighted{4, func() { s = b.handedOver(); b.lag(s) }},
+		weighted{5, func() { s = b.handedOver(); s.when = b.superseded(s) }},
 		weighted{4, func() { s = b.handedOver(); s.when = b.lateWord(s) }},
 		weighted{7, func() { s = b.startedAlready() }},
-		weighted{20, func() { s = b.mended() }},
+		weighted{24, func() { s = b.mended() }},
 	)
 	return s
 }
@@ -107,7 +107,7 @@ func pausedTask() *taskState {
 func (b builder) wish(object *v1alpha1.Backup, command v1alpha1.LogSubCommandType) {
 	spec, status := &object.Spec, &object.Status
 	if command != v1alpha1.LogStartCommand {
-		b.hasStart(object, b.chance(20))
+		b.hasStart(object, b.chance(28))
 	}
 	switch command {
 	case v1alpha1.LogStopCommand, v1alpha1.LogPauseCommand:
@@ -124,7 +124,7 @@ func (b builder) wish(object *v1alpha1.Backup, command v1alpha1.LogSubCommandTyp
 			b.isPaused(status)
 		}
 	case v1alpha1.LogTruncateCommand:
-		spec.LogTruncateUntil = mostly(b.dice, 15, laterTSO, laterAsText, laterRFC3339, earlierTSO)
+		spec.LogTruncateUntil = mostly(b.dice, 20, laterTSO, laterAsText, laterRFC3339, earlierTSO, earlierTSO)
 		b.choose(
 			weighted{50, func() { spec.LogSubcommand, status.CommitTs = one(b.dice, "", v1alpha1.LogStartCommand), startTSO }},
 			weighted{30, func() { spec.LogSubcommand = v1alpha1.LogPauseCommand; b.isPaused(status) }},
@@ -360,10 +360,10 @@ func (b builder) ail(s *situation) {
 	bad.Ready = false
 	s.when = []happening{b.handOver(s), plainEvent, plainSync}
 	b.choose(
-		weighted{40, func() { s.server.clusters = &[]cluster{bad} }},
-		weighted{25, func() { s.cache.clusters = &[]cluster{} }},
-		weighted{20, func() { object.Spec.S3.Bucket = "" }},
-		weighted{15, func() { object.Spec.S3.SecretName = "s3-secret" }},
+		weighted{30, func() { s.server.clusters = &[]cluster{bad} }},
+		weighted{20, func() { s.cache.clusters = &[]cluster{} }},
+		weighted{25, func() { object.Spec.S3.Bucket = "" }},
+		weighted{25, func() { object.Spec.S3.SecretName = "s3-secret" }},
 	)
 	if object.Spec.S3.Bucket == "" {
 		s.when = append(s.when, refreshed("backup"), plainEvent)
@@ -404,11 +404,18 @@ func (b builder) lag(s *situation) {
 
 // superseded is a handover after which another command is wished before the operator looks.
 func (b builder) superseded(s *situation) []happening {
-	wished := one(b.dice, v1alpha1.LogStartCommand, v1alpha1.LogStopCommand, v1alpha1.LogPauseCommand)
-	return []happening{b.handOver(s), edit(true, func(object *v1alpha1.Backup) {
-		object.ResourceVersion = "250"
-		object.Spec.LogSubcommand, object.Spec.LogStop, object.Spec.LogTruncateUntil = wished, false, ""
-	}), plainEvent, plainSync}
+	handed := v1alpha1.ParseLogBackupSubcommand(s.server.backup.object)
+	for {
+		wished := one(b.dice, v1alpha1.LogStartCommand, v1alpha1.LogStopCommand, v1alpha1.LogPauseCommand)
+		wish := func(object *v1alpha1.Backup) {
+			object.ResourceVersion = "250"
+			object.Spec.LogSubcommand, object.Spec.LogStop, object.Spec.LogTruncateUntil = wished, false, ""
+		}
+		tried := copied(s.server.backup.object)
+		if wish(tried); v1alpha1.ParseLogBackupSubcommand(tried) != handed {
+			return []happening{b.handOver(s), edit(true, wish), plainEvent, plainSync}
+		}
+	}
 }
 
 // lateWord is that the pod of the old attempt still says after the handover that it failed; then it is handed over again.
@@ -440,14 +447,14 @@ func (b builder) startedAlready() *situation {
 func (b builder) mended() *situation {
 	object := b.healthyLog()
 	status, spec := &object.Status, &object.Spec
-	done := one(b.dice, v1alpha1.LogStartCommand, v1alpha1.LogStartCommand, v1alpha1.LogPauseCommand, v1alpha1.LogPauseCommand,
-		v1alpha1.LogStopCommand, v1alpha1.LogResumeCommand)
+	done := one(b.dice, v1alpha1.LogStartCommand, v1alpha1.LogStartCommand, v1alpha1.LogStartCommand,
+		v1alpha1.LogPauseCommand, v1alpha1.LogPauseCommand, v1alpha1.LogStopCommand, v1alpha1.LogResumeCommand)
 	wished, task := done, runningTask()
 	b.hasStart(object, done == v1alpha1.LogStartCommand)
 	finished := []v1alpha1.LogSubCommandType{done}
 	switch done {
 	case v1alpha1.LogStartCommand:
-		wished = one(b.dice, "", "", v1alpha1.LogStartCommand, v1alpha1.LogStartCommand, v1alpha1.LogPauseCommand, v1alpha1.LogStopCommand)
+		wished = one(b.dice, "", v1alpha1.LogStartCommand, v1alpha1.LogPauseCommand, v1alpha1.LogStopCommand)
 		if b.chance(20) {
 			// It is paused by an error. The operator resumes it if it is told that it is paused.
 			wished, task = one(b.dice, "", v1alpha1.LogStartCommand), pausedTask()
