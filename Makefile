@@ -78,9 +78,9 @@ conformance: build/oracle $(VENV)/.run
 
 vectors: build/oracle
 	@mkdir -p $(VECTORS)
-	@for kind in rules snapshot log volume deletion pod tick; do \
+	@for kind in rules snapshot log handover volume deletion pod tick; do \
 	  echo "$$kind ..."; \
-	  case $$kind in rules) n=3000;; log) n=1500;; *) n=1000;; esac; \
+	  case $$kind in rules) n=3000;; log) n=1500;; handover) n=500;; *) n=1000;; esac; \
 	  build/oracle -seed 20261126 -n $$n -kind $$kind -o build/$$kind.jsonl || exit 1; \
 	  gzip -9cn build/$$kind.jsonl > $(VECTORS)/$$kind.jsonl.gz; \
 	done

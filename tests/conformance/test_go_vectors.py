@@ -41,7 +41,7 @@ def test_every_vector_of_the_go_program_conforms(file):
 
 def test_there_are_a_few_thousand_of_every_kind():
     counted = {kind_of(file): len(lines(file)) for file in FILES}
-    assert counted.keys() == {"deletion", "log", "pod", "rules", "snapshot", "tick", "volume"}
+    assert counted.keys() == {"deletion", "handover", "log", "pod", "rules", "snapshot", "tick", "volume"}
     assert sum(counted.values()) > 3000
 
 

@@ -46,6 +46,7 @@ type controllerVector struct {
 // generators make the situations of a kind.
 var generators = map[string]func(builder) *situation{
 	"deletion": deletionSituation,
+	"handover": handoverSituation,
 	"log":      logSituation,
 	"pod":      podSituation,
 	"snapshot": snapshotSituation,
@@ -56,7 +57,7 @@ var generators = map[string]func(builder) *situation{
 func main() {
 	seed := flag.Uint64("seed", 1, "the seed of the choices")
 	number := flag.Int("n", 100, "how many vectors of each kind")
-	kind := flag.String("kind", "all", "rules, snapshot, log, volume, deletion, pod, tick (takes a minute), or all but tick")
+	kind := flag.String("kind", "all", "rules, snapshot, log, volume, deletion, handover, pod, tick (takes a minute), or all but tick")
 	jobs := flag.Int("jobs", 32, "how many vectors to make at once")
 	output := flag.String("o", "", "the file to write, standard output by default")
 	flag.Parse()
@@ -71,7 +72,7 @@ func run(seed uint64, number int, kind string, jobs int, output string) error {
 	quieten()
 	kinds := []string{kind}
 	if kind == "all" {
-		kinds = []string{"deletion", "log", "pod", "rules", "snapshot", "volume"}
+		kinds = []string{"deletion", "handover", "log", "pod", "rules", "snapshot", "volume"}
 	}
 	file := os.Stdout
 	if output != "" {
