@@ -42,7 +42,7 @@ def state_of(observation: Observation) -> MachineState:
     reason, message = _held_because(observation) if leaf in WAITING else _why(leaf, sub, job)
     retry_failed = sub is not None and sub.phase == Phase.RETRY_FAILED and leaf not in WAITING
     records = records_for(observation, command)
-    begun = sum(record.real is not None for record in records)
+    begun = max((record.number for record in records if record.real is not None), default=0)
     context = LogContext(
         command=command,
         attempt=begun - (leaf in WAITING and bool(records) and records[-1].real is not None),

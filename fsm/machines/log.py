@@ -88,8 +88,8 @@ class LogContext(Value, frozen=True):
 
     @property
     def retries(self) -> int:
-        """Retries of the present episode that really began."""
-        return sum(record.real is not None for record in self.records)
+        """Retries of the present episode that really began; of a long one not all records are kept."""
+        return max((record.number for record in self.records if record.real is not None), default=0)
 
     def state_of(self, command: str) -> str:
         """The state of a command."""
