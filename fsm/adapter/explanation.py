@@ -31,6 +31,7 @@ RETRY_FIELDS: dict[str, tuple[str, str]] = {
     "exceeded": ("maxRetryTimes", "records[-1].retryNum"),
     "timed_out": ("retryTimeout", "records[0].detectFailedAt"),
     "retry_is_due": ("minRetryDuration", "records[-1].expectedRetryAt"),
+    "has_begun": ("maxRetryTimes", "records[-1].realRetryAt"),
     "is_hopeless": ("nonRetryableReasons", "records[-1].originalReason"),
 }
 """The same for the retries of a log backup: a field of the policy, and one of the present episode's records."""

@@ -234,6 +234,23 @@ def _record(written: LogRetryRecord) -> Record:
     return Record(written.retry_num, detected, expected, real, written.retry_reason, written.original_reason)
 
 
+def happened_of(backup: Backup) -> list[str | None]:
+    """The times at which, as the records tell, something has happened: never a plan. None of what cannot be read."""
+    text = (backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, "")
+    status, _ = _status(text) if text else (NO_RETRIES, None)
+    times = [status.since]
+    for each in status.records:
+        times += (each.detect_failed_at, each.real_retry_at, each.mended_at, each.superseded_at)
+    return times
+
+
+def attempt_of(observation: Observation, command: str, state: str) -> int:
+    """The number of a command's latest Job in its newest episode; while a retry begins, that of the one before."""
+    last = retries_of(observation).status.last
+    begins = state in WAITING and last is not None and last.command == command and last.real_retry_at is not None
+    return performed_of(observation.backup, command) - begins
+
+
 def performed_of(backup: Backup, command: str) -> int:
     """Retries that began in the newest episode of a command; of a long one not all records are kept."""
     status, _ = _status((backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, ""))

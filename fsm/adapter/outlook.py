@@ -72,7 +72,7 @@ def outlook_of(observation: Observation, command: str) -> Outlook | None:
     return Outlook(
         number=newest.number if stands else begun,
         of=limits.max_times,
-        expected_at=newest.expected if stands else None,
+        expected_at=newest.expected if stands and newest.real is None else None,
         timeout_at=records[0].detected + limits.timeout // SECOND,
         attempts_left=0 if ended else max(limits.max_times - begun, 0),
         held=status.reason if state == "held" else "",

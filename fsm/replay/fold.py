@@ -14,7 +14,7 @@ from heapq import merge as merged_in_order
 from typing import Any, NamedTuple
 
 from fsm.adapter.jobs import cause_of, decisive_condition, job_leaf_of, wait_of
-from fsm.adapter.log_retry import performed_of
+from fsm.adapter.log_retry import attempt_of, performed_of
 from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.outlook import outlook_of
 from fsm.adapter.verdict import DEADLINES, Judgement, Verdict, Verdicts, job_verdict_of, verdicts_of
@@ -364,14 +364,14 @@ def _commands(track: Track, verdicts: Verdicts) -> dict[str, Any]:
 
 
 def _command(observation: Observation, command: str, state: str, verdict: Verdict) -> dict[str, Any]:
-    """A command's part: while a retry begins, the latest Job is still that of the attempt before."""
-    begun, outlook = performed_of(observation.backup, command), outlook_of(observation, command)
+    """A command's part."""
+    outlook = outlook_of(observation, command)
     return {
         "state": state,
         "verdict": verdict.verdict.value,
         "because": verdict.because,
-        "attempt": max(begun - (state == "retrying"), 0),
-        "retries": begun,
+        "attempt": attempt_of(observation, command, state),
+        "retries": performed_of(observation.backup, command),
         "retry": None if outlook is None else outlook.to_json(),
     }
 

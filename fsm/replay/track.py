@@ -130,10 +130,11 @@ class Track:
 
     @property
     def observation(self) -> Observation:
-        """What is seen now, to be looked at only."""
+        """What is seen now and the Backup can know, to be looked at only."""
         assert self.backup is not None
         jobs, pods = tuple(self.jobs.values()), tuple(self.pods.values())
-        return Observation(self.backup, jobs, pods, self.gone_at, log_policy=self.log_policy)
+        everything = Observation(self.backup, jobs, pods, self.gone_at, log_policy=self.log_policy)
+        return lifecycle_of(self.backup).seen_as(everything)
 
     @property
     def full_observation(self) -> Observation:
