@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from fsm.adapter import log
 from fsm.adapter.lifecycle import Lifecycle
+from fsm.adapter.log_retry import retries_of
 from fsm.adapter.observation import Observation
 from fsm.adapter.verdict import DEADLINES, Verdicts, verdicts_of
 from fsm.kernel import Event, Machine, MachineState, Transition, try_step
 from fsm.machines import RequeueAt
-from fsm.model import Backup, text_of
+from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, format_duration, text_of
 
 GUARD_FIELDS: dict[str, tuple[str, ...]] = {
     "timed_out": ("spec.backoffRetryPolicy.retryTimeout", "status.backoffRetryStatus[0].detectFailedAt"),
@@ -23,6 +25,16 @@ GUARD_FIELDS: dict[str, tuple[str, ...]] = {
     "newer_job": ("Job metadata.uid",),
 }
 """Which fields a guard looks at; a guard that is not listed looks at the current command."""
+
+RETRY_FIELDS: dict[str, tuple[str, str]] = {
+    "is_retried": ("maxRetryTimes", ""),
+    "exceeded": ("maxRetryTimes", "records[-1].retryNum"),
+    "timed_out": ("retryTimeout", "records[0].detectFailedAt"),
+    "retry_is_due": ("minRetryDuration", "records[-1].expectedRetryAt"),
+    "has_begun": ("maxRetryTimes", "records[-1].realRetryAt"),
+    "is_hopeless": ("nonRetryableReasons", "records[-1].originalReason"),
+}
+"""The same for the retries of a log backup: a field of the policy, and one of the present episode's records."""
 
 COMMAND_FIELDS = ("spec.logSubcommand", "spec.logStop", "spec.logTruncateUntil", "status.phase")
 
@@ -95,23 +107,45 @@ def explanation_of(
         state=leaves[0],
         docs=tuple((each, machine.info(each).doc) for each in state.configuration),
         since=since,
-        why=_answers(machine, state, observation.backup, now),
+        why=_answers(lifecycle, state, observation, now),
         next=_next(machine, state, now),
         prospects=tuple(_prospects(machine, state, now)),
         verdicts=verdicts_of(lifecycle, observation, state, now, deadlines),
     )
 
 
-def _answers(machine: Machine, state: MachineState, backup: Backup, now: int) -> tuple[Answer, ...]:
+def _answers(lifecycle: Lifecycle, state: MachineState, observation: Observation, now: int) -> tuple[Answer, ...]:
     """The guards on every event that is declared here, each once."""
+    machine = lifecycle.machine
+    retried = _retried(observation, state.context.command) if lifecycle is log.LIFECYCLE else {}
     found: dict[str, bool] = {}
     for name in machine.enabled(state.configuration):
         if name != "wish_changed":  # its guards are about a command that nobody has named yet
             found |= machine.guard_values(state, Event(name, now))
-    document = backup.to_json()
+    document = observation.backup.to_json()
     return tuple(
-        Answer(name, value, machine.guards[name].doc, _fields(document, name)) for name, value in found.items()
+        Answer(name, value, machine.guards[name].doc, retried.get(name) or _fields(document, name))
+        for name, value in found.items()
     )
+
+
+def _retried(observation: Observation, command: str) -> dict[str, dict[str, Any]]:
+    """By guard, what the retry policy says for the command, and what its present episode's records say."""
+    retries = retries_of(observation)
+    if retries.policy is None:
+        return {}
+    limits = retries.policy.limits_of(command)
+    policy: dict[str, Any] = {"nonRetryableReasons": list(retries.policy.non_retryable_reasons)}
+    if limits is not None:
+        durations = {"minRetryDuration": limits.min_duration, "retryTimeout": limits.timeout}
+        policy |= {"maxRetryTimes": limits.max_times, **{name: format_duration(d) for name, d in durations.items()}}
+    records = [each.to_json() for each in retries.status.episode if each.command == command]
+    found: dict[str, dict[str, Any]] = {}
+    for guard, (limit, path) in RETRY_FIELDS.items():
+        found[guard] = {f"{POLICY_ANNOTATION}: {limit}": policy.get(limit)}
+        if path:
+            found[guard][f"{STATUS_ANNOTATION}: {path}"] = _at({"records": records}, path)
+    return found
 
 
 def _fields(document: dict[str, Any], guard: str) -> dict[str, Any]:

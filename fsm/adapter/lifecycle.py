@@ -42,12 +42,18 @@ def as_it_was(start: MachineState, target: MachineState) -> MachineState:
     return start
 
 
+def all_of_it(observation: Observation) -> Observation:
+    """Nothing is ahead of the Backup."""
+    return observation
+
+
 class Lifecycle(NamedTuple):
     """The functions of one mode.
 
     `same(found, target, exactly)` compares two states of its machine. `questions_about(names, state, target)` are those
     to ask about events that are declared for the state. `wished_as(start, target)` is a state with what the spec asks
-    for now, which another state knows: the operator reads the policy anew on every look (5.1).
+    for now, which another state knows: the operator reads the policy anew on every look (5.1). `seen_as(observation)`
+    leaves out what is ahead of the Backup, where objects were watched apart: what led to it will be told by the Backup.
     """
 
     machine: Machine
@@ -57,6 +63,7 @@ class Lifecycle(NamedTuple):
     questions_about: Callable[[Sequence[str], MachineState, MachineState], Iterator[Question]]
     same: Callable[[MachineState, MachineState, bool], bool]
     wished_as: Callable[[MachineState, MachineState], MachineState] = as_it_was
+    seen_as: Callable[[Observation], Observation] = all_of_it
 
 
 def deleting_leaf(observation: Observation) -> str | None:

@@ -16,7 +16,8 @@ from fsm.adapter.lifecycle import (
     deletion_event,
     event_of,
 )
-from fsm.adapter.log_retry import policy_for, records_for, retried_state, retries_of
+from fsm.adapter.log_facts import Asked, job_end_of, mended_at, retry_event, superseded_at, without_next_job
+from fsm.adapter.log_retry import limits_in_force, policy_for, records_for, retried_state, retries_of
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
 from fsm.kernel import Event, MachineState
@@ -42,7 +43,7 @@ def state_of(observation: Observation) -> MachineState:
     reason, message = _held_because(observation) if leaf in WAITING else _why(leaf, sub, job)
     retry_failed = sub is not None and sub.phase == Phase.RETRY_FAILED and leaf not in WAITING
     records = records_for(observation, command)
-    begun = sum(record.real is not None for record in records)
+    begun = max((record.number for record in records if record.real is not None), default=0)
     context = LogContext(
         command=command,
         attempt=begun - (leaf in WAITING and bool(records) and records[-1].real is not None),
@@ -260,12 +261,35 @@ class Facts:
             return deletion_event(self.observation, name)
         if name == "wish_changed":
             current = current_command(self.observation.backup)
-            return Event(name, -1, command, self.uid) if command == current else None
+            left = superseded_at(self.observation, question.key.command)
+            return Event(name, left, command, self.uid) if command == current else None
+        if name in _RETRYING:
+            return retry_event(self.observation, name, question.key, command)
+        if name == "task_found":
+            return self._adopted()
         if name in _SYNCED:
             condition = self.observation.backup.status.condition(_SYNCED[name])
             synced = condition is not None and condition.reason == KERNEL_SYNC
             return event_of(name, condition, self.uid) if condition is not None and synced else None
-        return self._told_by_job(name, command) or self._told_by_condition(name, command)
+        if name == "completed":
+            return self._completed(question)
+        by_job = self._told_by_job(name, command) or self._told_by_condition(name, command)
+        return by_job or job_end_of(self.observation, name, question.key, command)
+
+    def _completed(self, question: Question) -> Event | None:
+        """By the program, or as the companion has mended it; what was complete before tells of an earlier run."""
+        mended = mended_at(self.observation, question.key)
+        event = self._told_by_condition("completed", question.subject)
+        return event._replace(at=max(event.at, mended)) if event is not None and mended is not None else event
+
+    def _adopted(self) -> Event | None:
+        """log-start was written complete beside another command, and not by its own Job."""
+        start = LogCommand.START.value
+        retried = limits_in_force(self.observation, start) is not None
+        job = job_of(self.observation, start)
+        event = self._told_by_condition("completed", start)
+        by_itself = job is not None and job.succeeded
+        return event._replace(name="task_found") if retried and event is not None and not by_itself else None
 
     def _told_by_condition(self, name: str, command: str) -> Event | None:
         status = self.observation.backup.status
@@ -293,19 +317,30 @@ class Facts:
 
 
 _SYNCED = {"task_paused": Phase.PAUSED, "task_resumed": Phase.RUNNING}
+_RETRYING = frozenset(("failure_recorded", "attempt_overdue", "tick", "verified", "blocked", "released"))
 
 
 def questions_about(names: Sequence[str], state: MachineState, target: MachineState) -> Iterator[Question]:
     """About each event for the current command; about a change of wish for every command that is known."""
     context: LogContext = state.context
+    key = Asked(context.command, state.configuration[-1], context.records[-1].number if context.records else 0)
     for name in names:
         if name != "wish_changed":
-            yield Question(name, context.command, context.command)
+            yield Question(name, key, context.command)
             continue
         known = dict.fromkeys((target.context.command, *(each.command for each in target.context.commands)))
         for command in known:
             if command != context.command:
-                yield Question(name, command, command)
+                yield Question(name, key, command)
+
+
+def wished_as(start: MachineState, target: MachineState) -> MachineState:
+    """With the policy as it is now; where that is another episode's, nothing of it is on record yet."""
+    was, now = start.context, target.context
+    if was.command != now.command or was.policy == now.policy:
+        return start
+    records = was.records if was.policy.seed == now.policy.seed or start.configuration[-1] in WAITING else ()
+    return start._replace(context=was._replace(policy=now.policy, records=records))
 
 
 def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
@@ -319,4 +354,4 @@ def same(found: MachineState, target: MachineState, exactly: bool) -> bool:
     return not exactly or found.context.commands == target.context.commands
 
 
-LIFECYCLE = Lifecycle(LOG, state_of, status_of, Facts, questions_about, same)
+LIFECYCLE = Lifecycle(LOG, state_of, status_of, Facts, questions_about, same, wished_as, without_next_job)

@@ -66,6 +66,13 @@ def retries_of(observation: Observation) -> Retries:
 _OFF = Retries()
 
 
+def limits_in_force(observation: Observation, command: str) -> RetryLimits | None:
+    """What is in force for a command; None too where the companion does nothing: at a deletion, and without spec.br."""
+    backup = observation.backup
+    deleted = backup.metadata.deletion_timestamp is not None or observation.gone_at is not None
+    return None if deleted or backup.spec.br is None else retries_of(observation).limits(command)
+
+
 @lru_cache(maxsize=1024)
 def _policy(text: str) -> tuple[LogBackupRetryPolicy | None, InputError | None]:
     try:
@@ -105,7 +112,7 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     if retries.limits(command) is None:
         return plain
     sub = observation.backup.status.log_sub_command_statuses.get(command)
-    if plain == "wished" and _is_error_pause(observation.backup, retries, command, sub):
+    if plain == "wished" and _is_resumed(observation.backup, retries, command):
         plain = "aborted"
     if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
         return plain
@@ -141,14 +148,20 @@ def _is_of(job: SeenJob | None, last: LogRetryRecord) -> bool:
     return job is not None and not job.gone and job.uid == last.job_uid
 
 
-def _is_error_pause(backup: Backup, retries: Retries, command: str, sub: LogSubCommandStatus | None) -> bool:
-    """TiKV paused the task of a started backup because of an error, and the policy has it resumed."""
-    resumed = retries.policy is not None and retries.policy.on_error_pause is OnErrorPause.RESUME
-    if command != LogCommand.START or not resumed or not backup.status.commit_ts or sub is None:
+def is_error_pause(backup: Backup) -> bool:
+    """The operator found that TiKV has paused the task of a started backup because of an error, and says so (6.5)."""
+    sub = backup.status.log_sub_command_statuses.get(LogCommand.START.value)
+    if not backup.status.commit_ts or sub is None:
         return False
     failed = next((each for each in sub.conditions if each.type == Phase.RETRY_FAILED), None)
     marked = sub.phase == Phase.RETRY_FAILED == backup.status.phase
     return marked and failed is not None and failed.reason == ERROR_PAUSE
+
+
+def _is_resumed(backup: Backup, retries: Retries, command: str) -> bool:
+    """The policy has a task resumed that an error has paused."""
+    resumed = retries.policy is not None and retries.policy.on_error_pause is OnErrorPause.RESUME
+    return command == LogCommand.START and resumed and is_error_pause(backup)
 
 
 # ------------------------------------------------------------------ what the machine knows
@@ -221,8 +234,26 @@ def _record(written: LogRetryRecord) -> Record:
     return Record(written.retry_num, detected, expected, real, written.retry_reason, written.original_reason)
 
 
+def happened_of(backup: Backup) -> list[str | None]:
+    """The times at which, as the records tell, something has happened: never a plan. None of what cannot be read."""
+    text = (backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, "")
+    status, _ = _status(text) if text else (NO_RETRIES, None)
+    times = [status.since]
+    for each in status.records:
+        times += (each.detect_failed_at, each.real_retry_at, each.mended_at, each.superseded_at)
+    return times
+
+
+def attempt_of(observation: Observation, command: str, state: str) -> int:
+    """The number of a command's latest Job in its newest episode; while a retry begins, that of the one before."""
+    last = retries_of(observation).status.last
+    begins = state in WAITING and last is not None and last.command == command and last.real_retry_at is not None
+    return performed_of(observation.backup, command) - begins
+
+
 def performed_of(backup: Backup, command: str) -> int:
-    """Retries that began in the newest episode of a command, as far as its records are kept."""
+    """Retries that began in the newest episode of a command; of a long one not all records are kept."""
     status, _ = _status((backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, ""))
     mine = [each for each in status.records if each.command == command]
-    return sum(each.real_retry_at is not None for each in mine if each.episode == mine[-1].episode)
+    begun = (each.retry_num for each in mine if each.episode == mine[-1].episode and each.real_retry_at is not None)
+    return max(begun, default=0)

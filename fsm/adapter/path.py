@@ -16,7 +16,12 @@ MOST_STEPS = 12
 """The longest path that is looked for; the longest useful one runs through a whole attempt and its failure."""
 
 _KNOWN, _GUESSED, _FAR_FETCHED = 1, 100, 1000
-FAR_FETCHED = frozenset(("job_failed", "job_vanished", "aborted", "rejected", "deletion_requested", "deleted"))
+FAR_FETCHED = frozenset(
+    (
+        *("job_failed", "job_vanished", "aborted", "rejected", "deletion_requested", "deleted"),
+        *("attempt_overdue", "blocked", "task_found"),
+    )
+)
 """What is guessed only where nothing else explains what is seen: bad news that nobody told."""
 
 
@@ -88,9 +93,10 @@ def _cheapest(
         for question in lifecycle.questions_about(lifecycle.machine.enabled(state.configuration), state, target):
             offer = told(evidence, question, now) or guessed(question, now)
             leg = _leg(lifecycle, state, offer)
-            if leg is not None and leg.step.after not in done:
+            after = None if leg is None else lifecycle.wished_as(leg.step.after, target)
+            if leg is not None and after is not None and after not in done:
                 count += 1
-                heapq.heappush(queue, (cost + _price(offer), count, leg.step.after, (*legs, leg)))
+                heapq.heappush(queue, (cost + _price(offer), count, after, (*legs, leg)))
     return None
 
 

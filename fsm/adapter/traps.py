@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from fsm.adapter import log, snapshot
 from fsm.adapter.jobs import cause_of
+from fsm.adapter.log_retry import limits_in_force, retries_of
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.kernel import MachineState
 from fsm.model import CleanPolicy, LogCommand, Phase, text_of
@@ -165,8 +166,18 @@ def _current(case: Case, command: str) -> bool:
     return bool(command == case.state.context.command)
 
 
+def _is_retried(case: Case, command: str) -> bool:
+    """A retry policy that is in force takes care of this command."""
+    return limits_in_force(case.observation, command) is not None
+
+
+def _is_suspended(case: Case) -> bool:
+    policy = retries_of(case.observation).policy
+    return policy is not None and policy.suspend
+
+
 def _silent_death(case: Case, command: str) -> Said | None:
-    if log.command_state_of(case.observation, command) != "failed":
+    if log.command_state_of(case.observation, command) != "failed" or _is_retried(case, command):
         return None
     seen = log.job_of(case.observation, command)
     if seen is None:
@@ -181,7 +192,7 @@ def _silent_death(case: Case, command: str) -> Said | None:
 
 def _not_found(case: Case, command: str) -> Said | None:
     sub = case.observation.backup.status.log_sub_command_statuses.get(command)
-    if not _current(case, command) or sub is None or sub.phase != Phase.FAILED:
+    if not _current(case, command) or sub is None or sub.phase != Phase.FAILED or _is_retried(case, command):
         return None
     failed = next((c for c in sub.conditions if c.type == Phase.FAILED), None)
     return Said() if failed is not None and failed.reason == "LogBackupTaskNotFound" else None
@@ -189,7 +200,7 @@ def _not_found(case: Case, command: str) -> Said | None:
 
 def _not_repeatable(case: Case, command: str) -> Said | None:
     final = command in (LogCommand.START, LogCommand.TRUNCATE)
-    if final or not _current(case, command):
+    if final or not _current(case, command) or _is_retried(case, command):
         return None
     return Said(command) if log.command_state_of(case.observation, command) == "aborted" else None
 
@@ -209,7 +220,8 @@ def _never_settles(case: Case, command: str) -> Said | None:
 
 
 def _start_is_dead(case: Case, command: str) -> Said | None:
-    if not _current(case, command) or not is_requeued(case.observation.backup):
+    watched = _is_retried(case, LogCommand.START) and not _is_suspended(case)
+    if not _current(case, command) or not is_requeued(case.observation.backup) or watched:
         return None
     start = log.command_state_of(case.observation, LogCommand.START)
     return (
@@ -220,6 +232,8 @@ def _start_is_dead(case: Case, command: str) -> Said | None:
 def _retry_failed_for_ever(case: Case, command: str) -> Said | None:
     status = case.observation.backup.status
     started = bool(status.commit_ts) and command == LogCommand.START and _current(case, command)
+    if _is_retried(case, command) and not _is_suspended(case):
+        return None
     return Said() if started and status.phase == Phase.RETRY_FAILED else None
 
 

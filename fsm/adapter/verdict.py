@@ -1,4 +1,4 @@
-"""The verdict on a Backup, on each of its commands and on each of its Jobs: exactly one, with the reason in words.
+"""The verdict on a Backup and on each of its commands: exactly one, with the reason in words.
 
 First match wins: done, a trap, failed for good, an object that is missing, a wait, progress. Pure; the clock comes in.
 """
@@ -6,161 +6,20 @@ First match wins: done, a trap, failed for good, an object that is missing, a wa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
-from types import MappingProxyType
 from typing import NamedTuple
 
 from fsm.adapter import log, snapshot
-from fsm.adapter.jobs import cause_of, decisive_condition, job_leaf_of, wait_of
+from fsm.adapter.job_verdict import failed_because, job_verdict_of, terminating
+from fsm.adapter.judgement import DEADLINES, Judgement, Verdict, by_deadline, deadlines_with, worst
 from fsm.adapter.lifecycle import Lifecycle
 from fsm.adapter.observation import Observation, SeenJob, time_of
+from fsm.adapter.retry_verdict import attempted, retried_verdict_of, unread
 from fsm.adapter.traps import Case, Finding, trap_of
-from fsm.errors import UsageError
 from fsm.kernel import MachineState
-from fsm.model import LogCommand, Pod, text_of
+from fsm.model import LogCommand, Pod
 from fsm.rules import is_requeued, job_name, log_job_name
 
-
-class Judgement(StrEnum):
-    """The six words (a contract, DESIGN section 6), worst first."""
-
-    STUCK = "stuck"
-    FAILED = "failed"
-    UNCERTAIN = "uncertain"
-    WAITING = "waiting"
-    PROGRESSING = "progressing"
-    DONE = "done"
-
-
-_WORST_FIRST = list(Judgement)
-
-MINUTE = 60
-DEADLINES: Mapping[str, int] = MappingProxyType(
-    {
-        "image-pull": 10 * MINUTE,  # since the pod's startTime
-        "pod-pending": 10 * MINUTE,  # since the pod was created or started
-        "failure-target": 15 * MINUTE,  # FailureTarget without Failed, since its condition
-        "terminating": 15 * MINUTE,  # a Job with a deletionTimestamp, since then
-        "no-job": 10 * MINUTE,  # pending without a Job, since the Backup was created
-    }
-)
-"""How long a state may last before it counts as stuck, in seconds; `--deadline NAME=DURATION` changes one."""
-
-
-class Verdict(NamedTuple):
-    """A verdict. `until` is Unix seconds; `escape` is what a person can do; `needs` names objects that are missing;
-    `evidence` names the fields and objects it rests on; `trap` is the id of the trap that holds."""
-
-    verdict: Judgement
-    because: str
-    until: int | None = None
-    escape: str | None = None
-    needs: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    trap: str | None = None
-
-
-def worst(first: Verdict, second: Verdict) -> Verdict:
-    """The worse of two; the first where they are equally bad."""
-    return min(first, second, key=lambda each: _WORST_FIRST.index(each.verdict))
-
-
-def deadlines_with(changes: Mapping[str, int]) -> Mapping[str, int]:
-    """The table with some rows changed; an unknown name is a UsageError that lists the names."""
-    unknown = sorted(set(changes) - set(DEADLINES))
-    if unknown:
-        raise UsageError(f"there is no deadline {', '.join(unknown)}; there are {', '.join(DEADLINES)}")
-    return {**DEADLINES, **changes}
-
-
-# ------------------------------------------------------------------ Jobs
-
-
-def job_verdict_of(seen: SeenJob, pods: tuple[Pod, ...], now: int, deadlines: Mapping[str, int] = DEADLINES) -> Verdict:
-    """The verdict on one Job by itself, whatever its Backup makes of it."""
-    leaf = job_leaf_of(seen, pods)
-    name = seen.job.metadata.name
-    if leaf == "gone":
-        return Verdict(Judgement.DONE, f"Job {name} is gone")
-    if leaf == "succeeded":
-        return Verdict(Judgement.DONE, f"Job {name} is complete", evidence=("status.conditions[Complete]",))
-    if leaf == "failed":
-        return Verdict(Judgement.FAILED, _failed_because(seen, pods), evidence=("status.conditions[Failed]",))
-    if leaf == "terminating":
-        return _terminating(seen, now, deadlines)
-    if leaf == "failing":
-        return _failing(seen, now, deadlines)
-    if leaf == "suspended":
-        return Verdict(
-            Judgement.WAITING,
-            f"Job {name} is suspended; it goes on when spec.suspend is false",
-            escape="set spec.suspend to false",
-            evidence=("spec.suspend", "status.conditions[Suspended]"),
-        )
-    return _pod_wait(seen, pods, now, deadlines) or Verdict(Judgement.PROGRESSING, f"Job {name} is {leaf}")
-
-
-def _failed_because(seen: SeenJob, pods: tuple[Pod, ...]) -> str:
-    condition = seen.job.status.condition("Failed")
-    cause = cause_of(seen.job, pods)
-    reason = condition.reason if condition is not None else ""
-    return f"Job {seen.job.metadata.name} failed: {reason or 'no reason given'}" + (
-        f", because its pod: {cause}" if cause else ""
-    )
-
-
-def _terminating(seen: SeenJob, now: int, deadlines: Mapping[str, int]) -> Verdict:
-    since = time_of(seen.job.metadata.deletion_timestamp) or 0
-    return _deadline(
-        f"Job {seen.job.metadata.name} is being deleted and waits for its pods",
-        since + deadlines["terminating"],
-        now,
-        "find out why its pod does not go (a lost node, a finalizer); once its node is surely off, delete it by force",
-        ("metadata.deletionTimestamp",),
-    )
-
-
-def _failing(seen: SeenJob, now: int, deadlines: Mapping[str, int]) -> Verdict:
-    found = decisive_condition(seen.job)
-    since = time_of(found[0].last_transition_time) if found is not None else None
-    return _deadline(
-        f"Job {seen.job.metadata.name} will fail (FailureTarget) once its pods have ended",
-        (since or 0) + deadlines["failure-target"],
-        now,
-        "find out why its pod does not end (a lost node); delete the pod by force once its node is surely off",
-        ("status.conditions[FailureTarget]",),
-    )
-
-
-def _pod_wait(seen: SeenJob, pods: tuple[Pod, ...], now: int, deadlines: Mapping[str, int]) -> Verdict | None:
-    wait = wait_of(seen.job, pods)
-    if wait is None:
-        return None
-    name = seen.job.metadata.name
-    if wait.deadline == "image-pull":
-        image = wait.image or _quoted(wait.message) or "of its pod"
-        because = f"the pod of Job {name} cannot pull the image {image}: {wait.reason}"
-        escape = f"make the image {image} available, or correct it in the spec and delete the Job {name}"
-    else:
-        because = f"the pod of Job {name} does not start: {wait.reason}" + (f", {wait.message}" if wait.message else "")
-        escape = "make room for the pod or mend what it waits for; `kubectl describe pod` tells"
-    until = wait.since + deadlines[wait.deadline]
-    return _deadline(because, until, now, escape, ("Pod status.containerStatuses", "Pod status.startTime"))
-
-
-def _quoted(message: str) -> str:
-    parts = message.split('"')
-    return parts[1] if len(parts) > 2 else ""
-
-
-def _deadline(because: str, until: int, now: int, escape: str, evidence: tuple[str, ...]) -> Verdict:
-    """Before the deadline it waits, from then on it is stuck."""
-    if now < until:
-        return Verdict(Judgement.WAITING, because, until=until, evidence=evidence)
-    return Verdict(Judgement.STUCK, f"{because}, since {text_of(until)} too long", escape=escape, evidence=evidence)
-
-
-# ------------------------------------------------------------------ Backups
+__all__ = ["DEADLINES", "Judgement", "Verdict", "Verdicts", "deadlines_with", "job_verdict_of", "verdicts_of", "worst"]
 
 
 class Verdicts(NamedTuple):
@@ -251,9 +110,9 @@ def _run_verdict(case: Case) -> Verdict:
     if case.leaf == "retrying":
         return _retrying(case, seen)
     if case.leaf == "failed" and seen.gone:
-        return _outdated(case, f"{_failed_because(seen, _pods(case, seen))}, and is removed, as after a record of it")
+        return _outdated(case, f"{failed_because(seen, _pods(case, seen))}, and is removed, as after a record of it")
     if case.leaf == "failed":
-        because = f"{_failed_because(seen, _pods(case, seen))}; the operator records it at its next look"
+        because = f"{failed_because(seen, _pods(case, seen))}; the operator records it at its next look"
         return Verdict(Judgement.PROGRESSING, because, evidence=("Job status.conditions[Failed]",))
     return _under_way(case, seen)
 
@@ -286,7 +145,7 @@ def _pending(case: Case) -> Verdict:
     because = "accepted, without a Job yet" + (f"; the last sync failed: {error}" if error else "")
     if created is None:
         return Verdict(Judgement.PROGRESSING, because, evidence=("status.phase",))
-    return _deadline(
+    return by_deadline(
         because,
         created + case.deadlines["no-job"],
         case.now,
@@ -309,7 +168,7 @@ def _retrying(case: Case, seen: SeenJob) -> Verdict:
     if seen.gone:
         return Verdict(Judgement.PROGRESSING, "the failed Job is gone; the next attempt's is created at the next sync")
     if seen.job.metadata.deletion_timestamp is not None:
-        return _terminating(seen, case.now, case.deadlines)
+        return terminating(seen, case.now, case.deadlines)
     return Verdict(Judgement.PROGRESSING, "the retry begins: the failed Job is about to be removed")
 
 
@@ -358,13 +217,14 @@ def _volume_verdict(case: Case) -> Verdict:
 def _command_verdicts(case: Case) -> dict[str, Verdict]:
     context = case.state.context
     names = {context.command, *(each.command for each in context.commands)}
-    return {command: _command_verdict(case, command) for command in sorted(names)}
+    found = {command: _command_verdict(case, command) for command in sorted(names)}
+    return {**found, context.command: unread(case, found[context.command])}
 
 
 def _of_stream_and_command(case: Case, commands: Mapping[str, Verdict]) -> Verdict:
     """The worst of the two; where both are done, the stream says it."""
     stream, command = _stream_verdict(case), commands[case.state.context.command]
-    return stream if command.verdict is Judgement.DONE else worst(command, stream)
+    return unread(case, stream) if command.verdict is Judgement.DONE else worst(command, stream)
 
 
 def _stream_verdict(case: Case) -> Verdict:
@@ -391,7 +251,7 @@ def _command_verdict(case: Case, command: str) -> Verdict:
     if found in ("complete", "repeatable"):
         trapped = _trapped(case, command)
         return trapped or Verdict(Judgement.DONE, f"{command} is {found}", evidence=_sub(command))
-    trapped = _trapped(case, command)
+    trapped = _trapped(case, command) or retried_verdict_of(case, command, found)
     if trapped is not None:
         return trapped
     if found in ("aborted", "invalid"):
@@ -403,7 +263,7 @@ def _command_verdict(case: Case, command: str) -> Verdict:
         return _missing_job(
             case._replace(leaves=(found,)), log_job_name(case.observation.backup.metadata.name, command)
         )
-    return _under_way(case, seen)
+    return attempted(case, command, _under_way(case, seen))
 
 
 def _command_failed(case: Case, command: str, found: str) -> Verdict:
@@ -424,11 +284,17 @@ def _command_failed(case: Case, command: str, found: str) -> Verdict:
     )
 
 
+_NO_START = ("failed", "aborted", "superseded")
+"""Under a retry policy the task may run all the same, which the companion looks for."""
+
+
 def _wished(case: Case, command: str) -> Verdict:
     backup = case.observation.backup
     if command == case.state.context.command and is_requeued(backup):
         because = f"{command} is asked for and waits until the log backup has started (status.commitTs)"
-        return Verdict(Judgement.WAITING, because, evidence=("status.commitTs", "spec.logSubcommand"))
+        start = log.command_state_of(case.observation, LogCommand.START)
+        escape = "if there is no task (`br log status`), wish log-start first" if start in _NO_START else None
+        return Verdict(Judgement.WAITING, because, escape=escape, evidence=("status.commitTs", "spec.logSubcommand"))
     if command == LogCommand.START and not backup.status.commit_ts:
         return _pending(case)
     return Verdict(

@@ -17,7 +17,7 @@ from fsm.cli.replay import problem_json
 from fsm.cli.timeline import Report
 from fsm.errors import InputError
 from fsm.machines import MACHINES
-from fsm.model import SECOND, format_duration, seconds_of, text_of
+from fsm.model import SECOND, LogBackupRetryPolicy, format_duration, seconds_of, text_of
 from fsm.replay.fold import backup_entry
 from fsm.replay.track import Track
 
@@ -59,6 +59,7 @@ def command(
     output: str,
     at: int | None,
     deadlines: tuple[tuple[str, int], ...],
+    log_policy: LogBackupRetryPolicy | None,
     keep_going: bool,
     findings_matter: bool,
     verbose: bool,
@@ -68,7 +69,7 @@ def command(
     FILE is what kubectl prints, in JSON or YAML, or - for stdin.
     """
     reading = Reading(checked((*named, *more)), keep_going=keep_going)
-    fold = reading.fold(deadlines_with(dict(deadlines)), keep=0)
+    fold = reading.fold(deadlines_with(dict(deadlines)), 0, log_policy)
     now = _now(fold, at)
     findings = Findings()
     if output == "json":
@@ -140,9 +141,24 @@ class Page(Report):
     def answer(self, answer: Answer) -> None:
         """One Backup, explained."""
         self.backup(answer.entry)
+        for name, command in answer.entry["commands"].items():
+            if command["retry"] is not None:
+                self.field("retry", f"{name}: {self._retry_text(command['retry'])}")
         if answer.explanation is not None:
             machine = MACHINES[answer.entry["machine"]]
             self._explanation(answer.explanation, machine.leaves(tuple(answer.entry["configuration"])))
+
+    def _retry_text(self, retry: Mapping[str, Any]) -> str:
+        """Which one, when, how many are left, until when, and what holds it."""
+        left = retry["attemptsLeft"]
+        parts = [f"{retry['number']} of {retry['of']}, {left} {'attempt' if left == 1 else 'attempts'} left"]
+        if retry["expectedAt"]:
+            parts.append(f"expected at {self.moment(retry['expectedAt'])}")
+        if retry["timeoutAt"]:
+            parts.append(f"none begins after {self.moment(retry['timeoutAt'])}")
+        if retry["held"]:
+            parts.append(f"held: {retry['held']}")
+        return ", ".join(parts)
 
     def _explanation(self, explanation: Explanation, leaves: tuple[str, ...]) -> None:
         for state, doc in explanation.docs:

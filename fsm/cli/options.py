@@ -10,9 +10,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from fsm.adapter.verdict import DEADLINES
-from fsm.errors import InputError
+from fsm.errors import InputError, Place
 from fsm.machines import MACHINES
-from fsm.model import parse_duration, seconds_of
+from fsm.model import LogBackupRetryPolicy, parse_duration, seconds_of
 
 SECOND = 1_000_000_000
 FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
@@ -65,6 +65,25 @@ class Deadline(click.ParamType[tuple[str, int]]):
         return [CompletionItem(f"{name}=", type="nospace") for name in DEADLINES if name.startswith(incomplete)]
 
 
+class PolicyFile(click.ParamType[LogBackupRetryPolicy]):
+    """A file with a LogBackupRetryPolicy in YAML or JSON, or `-` for stdin."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LogBackupRetryPolicy:
+        if isinstance(value, LogBackupRetryPolicy):
+            return value
+        try:
+            with click.open_file(value, encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot be read: {error}", place=Place(value)) from None
+        return LogBackupRetryPolicy.from_text(text, Place(value))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
 class MachineName(click.ParamType[str]):
     """The name of a declared machine."""
 
@@ -102,6 +121,13 @@ _JUDGING = (
         type=Deadline(),
         multiple=True,
         help=f"Change how long a state may last before it counts as stuck: {_DEADLINE_LIST}. Repeatable.",
+    ),
+    click.option(
+        "--log-retry-policy",
+        "log_policy",
+        metavar="FILE",
+        type=PolicyFile(),
+        help="A LogBackupRetryPolicy (YAML or JSON) for log backups that have none of their own.",
     ),
     click.option("--keep-going", is_flag=True, help="Report what cannot be read, and use the rest."),
     click.option(

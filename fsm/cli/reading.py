@@ -16,6 +16,7 @@ from fsm.adapter.verdict import Judgement
 from fsm.cli import FINDINGS, FINE, USAGE, say
 from fsm.cli.progress import Progress
 from fsm.errors import InputError, Place, UsageError
+from fsm.model import LogBackupRetryPolicy
 from fsm.replay.fold import Fold, Listener, collecting_seldom
 from fsm.replay.merge import merged
 from fsm.replay.reader import Item, Problem, documents, items
@@ -77,9 +78,12 @@ class Reading:
         self.progress: Progress | None = None
         self._reported = 0
 
-    def fold(self, deadlines: Mapping[str, int], keep: int) -> CountingFold:
+    def fold(
+        self, deadlines: Mapping[str, int], keep: int, log_policy: LogBackupRetryPolicy | None = None
+    ) -> CountingFold:
         """Read everything; InputError at the first thing that cannot be read, unless it shall keep going."""
-        fold = CountingFold(self._meet, deadlines=deadlines, keep=keep, listener=self.listener)
+        options = {"deadlines": deadlines, "keep": keep, "listener": self.listener, "log_policy": log_policy}
+        fold = CountingFold(self._meet, **options)
         with ExitStack() as stack:
             streams = [stack.enter_context(_opened(name)) for name in self.files]
             self.progress = Progress(streams)

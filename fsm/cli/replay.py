@@ -17,6 +17,7 @@ from fsm.cli.reading import CountingFold, Findings, Reading, checked, code_of, i
 from fsm.cli.stories import STORIES, StoryName
 from fsm.cli.timeline import Report, Timeline
 from fsm.errors import UsageError
+from fsm.model import LogBackupRetryPolicy
 from fsm.replay.fold import KEEP
 from fsm.replay.reader import Problem
 from fsm.replay.track import Entry, Track
@@ -43,6 +44,7 @@ class Wish(NamedTuple):
     keep_going: bool
     findings_matter: bool
     deadlines: dict[str, int]
+    log_policy: LogBackupRetryPolicy | None
     transitions: int
     pictures: Pictures | None
     verbose: bool
@@ -84,6 +86,7 @@ def command(
     output: str,
     at: int | None,
     deadlines: tuple[tuple[str, int], ...],
+    log_policy: LogBackupRetryPolicy | None,
     keep_going: bool,
     findings_matter: bool,
     transitions: int,
@@ -99,7 +102,7 @@ def command(
     """
     pictures = Pictures(Path(diagrams), diagram_format) if diagrams else None
     table = dict(deadlines_with(dict(deadlines)))
-    wish = Wish(output, at, keep_going, findings_matter, table, transitions, pictures, verbose)
+    wish = Wish(output, at, keep_going, findings_matter, table, log_policy, transitions, pictures, verbose)
     code = _replay_stories(files, stories, wish) if stories else _replay(checked(files), wish)
     if pictures is not None:
         say(pictures.told())
@@ -148,7 +151,7 @@ def _text(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold:
     output.live = output.live or is_live(files)
     timeline = Timeline(output, with_docs=wish.verbose)
     reading.listener, reading.on_problem = timeline.entry, timeline.problem
-    fold = reading.fold(wish.deadlines, wish.transitions if wish.pictures else 0)
+    fold = reading.fold(wish.deadlines, wish.transitions if wish.pictures else 0, wish.log_policy)
     timeline.legend()
     now = fold.clock(wish.at)
     report = Report(output)
@@ -163,7 +166,7 @@ def _text(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold:
 def _json(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold:
     reading = Reading(files, keep_going=wish.keep_going)
     output = Output(before=reading.clear, data=True)
-    fold = reading.fold(wish.deadlines, wish.transitions)
+    fold = reading.fold(wish.deadlines, wish.transitions, wish.log_policy)
     now = fold.clock(wish.at)
     answer = JsonObject(output.raw)
     answer.value("events", fold.events)
@@ -182,7 +185,7 @@ def _jsonl(files: Sequence[str], wish: Wish, findings: Findings) -> CountingFold
     output.live = output.live or is_live(files)
     tell = _teller(output)
     reading.listener, reading.on_problem = _transition_teller(tell), _problem_teller(tell)
-    fold = reading.fold(wish.deadlines, wish.transitions if wish.pictures else 0)
+    fold = reading.fold(wish.deadlines, wish.transitions if wish.pictures else 0, wish.log_policy)
     now = fold.clock(wish.at)
     for entry in _backups(fold, now, wish, findings):
         tell("backup", {key: value for key, value in entry.items() if key not in _STREAMED})

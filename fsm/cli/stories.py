@@ -42,6 +42,10 @@ STORIES: dict[str, Story] = {
         "A log backup whose start Job is killed for memory: nobody notices, it is stuck.",
         ("backup-logstart-oomkilled-stuck", *_with_pods("job-oomkilled")),
     ),
+    "log-retry": Story(
+        "A log backup under a retry policy: its start is killed for memory twice and retried, a dead pause is mended.",
+        ("backup-log-retry", "backup-log-retry.jobs", "backup-log-retry.pods"),
+    ),
     "log-pause-resume": Story("A log backup that is started, paused and resumed.", ("backup-log-pause-resume",)),
     "log-truncate": Story("A log backup that is truncated.", ("backup-log-truncate",)),
     "log-start-failed": Story("A log backup whose start is reported as failed.", ("backup-logstart-failed",)),

@@ -88,8 +88,8 @@ class LogContext(Value, frozen=True):
 
     @property
     def retries(self) -> int:
-        """Retries of the present episode that really began."""
-        return sum(record.real is not None for record in self.records)
+        """Retries of the present episode that really began; of a long one not all records are kept."""
+        return max((record.number for record in self.records if record.real is not None), default=0)
 
     def state_of(self, command: str) -> str:
         """The state of a command."""
@@ -199,6 +199,18 @@ def _states(lane: Any, ids: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(getattr(lane, each) for each in ids)
 
 
+_BEGAN = 1_800_000_000
+_FIRST = Record(1, _BEGAN - 61, _BEGAN - 1, _BEGAN, "Job backup-log-start has failed", "BackoffLimitExceeded")
+_SECOND = _FIRST._replace(number=2, detected=_BEGAN, expected=_BEGAN + 60, real=None)
+
+
+def _under_a_policy_of_one_retry(title: str, lane: str, *records: Record) -> Start:
+    """No event gives a machine its policy or takes it away, so tools begin with these too."""
+    known = (CommandState("log-start", lane),)
+    context = LogContext(job="job-1", commands=known, policy=ONCE, records=records)
+    return Start(f"{title} under a policy of one retry", ("not_started", lane), context, _BEGAN)
+
+
 class Log(Chart):
     """A log backup: a stream of changes, and the lane in which its subcommands run as Jobs, one command at a time."""
 
@@ -210,12 +222,11 @@ class Log(Chart):
             "task_found": {"message": ("400036290571534337",)},
         },
         starts=(
-            Start(
-                "log-start at work under a policy of one retry",
-                ("not_started", "running"),
-                LogContext(job="job-1", commands=(CommandState("log-start", "running"),), policy=ONCE),
-                1_800_000_000,
-            ),
+            _under_a_policy_of_one_retry("log-start at work", "running"),
+            _under_a_policy_of_one_retry("the task is looked at", "verifying", _FIRST._replace(real=None)),
+            _under_a_policy_of_one_retry("the retry has begun", "retrying", _FIRST),
+            _under_a_policy_of_one_retry("the retry at work", "scheduled", _FIRST),
+            _under_a_policy_of_one_retry("one retry too many is looked at", "verifying", _FIRST, _SECOND),
         ),
     )
 

@@ -14,10 +14,12 @@ from heapq import merge as merged_in_order
 from typing import Any, NamedTuple
 
 from fsm.adapter.jobs import cause_of, decisive_condition, job_leaf_of, wait_of
-from fsm.adapter.observation import SeenJob
+from fsm.adapter.log_retry import attempt_of, performed_of
+from fsm.adapter.observation import Observation, SeenJob
+from fsm.adapter.outlook import outlook_of
 from fsm.adapter.verdict import DEADLINES, Judgement, Verdict, Verdicts, job_verdict_of, verdicts_of
 from fsm.errors import InputError, UsageError
-from fsm.model import Backup, Job, Pod, text_of
+from fsm.model import Backup, Job, LogBackupRetryPolicy, Pod, text_of
 from fsm.replay.archive import Archive, Place
 from fsm.replay.merge import observed_at
 from fsm.replay.reader import Item, Problem
@@ -51,9 +53,12 @@ class Fold:
         recent: int = RECENT,
         listener: Listener | None = None,
         archive: Archive | None = None,
+        log_policy: LogBackupRetryPolicy | None = None,
     ) -> None:
+        """`log_policy` is in force for a log backup without a retry policy of its own."""
         self.deadlines, self.keep, self.recent, self.listener = deadlines, keep, recent, listener
         self.archive = archive or Archive()
+        self.log_policy = log_policy
         self.events = 0
         self.newest = 0
         self.problems: list[Problem] = []
@@ -198,7 +203,11 @@ class Fold:
         track = self.live.get(uid)
         if track is None:
             track = self.resting.pop(uid, None) or self._out_of_archive(uid) or Track(uid, key, self._next(), self.keep)
-            self.live[uid] = track
+            self.live[uid] = self._under_policy(track)
+        return track
+
+    def _under_policy(self, track: Track) -> Track:
+        track.log_policy = self.log_policy
         return track
 
     def _out_of_archive(self, uid: str) -> Track | None:
@@ -225,7 +234,7 @@ class Fold:
     def tracks(self) -> Iterator[Track]:
         """Every Backup that was seen, in order of namespace, name, first seen."""
         here = sorted((*self.live.values(), *self.resting.values()), key=_order)
-        return merged_in_order(here, self.archive.tracks(), key=_order)
+        return merged_in_order(here, map(self._under_policy, self.archive.tracks()), key=_order)
 
     # -------------------------------------------------------------- the answer
 
@@ -321,6 +330,8 @@ def backup_entry(track: Track, verdicts: Verdicts) -> dict[str, Any]:
     state = track.state
     context = state.context if state is not None else None
     leaf = machine.leaves(state.configuration)[0] if machine is not None and state is not None else None
+    commands = _commands(track, verdicts)
+    current = commands.get(getattr(context, "command", ""))
     since = track.since.get(leaf) if leaf is not None else None
     return {
         "namespace": track.key[0],
@@ -330,11 +341,12 @@ def backup_entry(track: Track, verdicts: Verdicts) -> dict[str, Any]:
         "machine": machine.name if machine is not None else None,
         "state": leaf,
         "configuration": list(state.configuration) if state is not None else [],
-        "attempt": context.attempt if context is not None else None,
-        "retries": getattr(context, "retries", 0) if context is not None else None,
+        "attempt": current["attempt"] if current else context.attempt if context is not None else None,
+        "retries": current["retries"] if current else getattr(context, "retries", 0) if context is not None else None,
+        "retry": current["retry"] if current else None,
         **verdict_json(verdicts.backup),
         "since": None if since is None else text_of(since),
-        "commands": _commands(track, verdicts),
+        "commands": commands,
         "transitions": [entry.to_json() for entry in track.entries],
         "droppedTransitions": track.dropped,
         "unexpected": [each.to_json() for each in track.unexpected],
@@ -342,17 +354,25 @@ def backup_entry(track: Track, verdicts: Verdicts) -> dict[str, Any]:
 
 
 def _commands(track: Track, verdicts: Verdicts) -> dict[str, Any]:
-    context = track.state.context if track.state is not None else None
+    if track.state is None or track.backup is None:
+        return {}
+    observation, context = track.observation, track.state.context
     return {
-        command: {
-            "state": context.state_of(command),
-            "verdict": verdict.verdict.value,
-            "because": verdict.because,
-            "attempt": context.attempt if command == context.command else 0,
-            "retries": 0,
-        }
+        command: _command(observation, command, context.state_of(command), verdict)
         for command, verdict in verdicts.commands.items()
-        if context is not None
+    }
+
+
+def _command(observation: Observation, command: str, state: str, verdict: Verdict) -> dict[str, Any]:
+    """A command's part."""
+    outlook = outlook_of(observation, command)
+    return {
+        "state": state,
+        "verdict": verdict.verdict.value,
+        "because": verdict.because,
+        "attempt": attempt_of(observation, command, state),
+        "retries": performed_of(observation.backup, command),
+        "retry": None if outlook is None else outlook.to_json(),
     }
 
 

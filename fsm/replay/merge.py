@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import Final
 
-from fsm.model import Backup, BackupStatus, Job, JobStatus, Pod, PodStatus, seconds_of
+from fsm.adapter.log_retry import happened_of
+from fsm.model import Backup, Job, JobStatus, Pod, PodStatus, seconds_of
 from fsm.replay.reader import Item, Problem
 
 NEVER: Final = 0
@@ -23,8 +24,8 @@ Texts = list[str | None]
 def observed_at(item: Item) -> int | None:
     """The newest time at which, as the object tells, something has happened, in Unix seconds; None: it tells none.
 
-    These are its creation, deletion and managedFields times, what its status says has happened, and the item's own
-    `at`. Never a wish (the spec), a plan (`expectedRetryAt`) or a TSO: these may lie in the future.
+    These are its creation, deletion and managedFields times, what its status and its retry records say has happened,
+    and the item's own `at`. Never a wish (the spec), a plan (`expectedRetryAt`) or a TSO: these may lie in the future.
     """
     metadata = item.lean.metadata
     texts: Texts = [metadata.creation_timestamp]
@@ -49,7 +50,7 @@ def _told_by(obj: Backup | Job | Pod) -> Texts:
     """What the status says has happened."""
     if obj.kind == "Job":
         return _job_texts(obj.status)
-    return _pod_texts(obj.status) if obj.kind == "Pod" else _backup_texts(obj.status)
+    return _pod_texts(obj.status) if obj.kind == "Pod" else _backup_texts(obj)
 
 
 def _job_texts(status: JobStatus) -> Texts:
@@ -66,7 +67,8 @@ def _pod_texts(status: PodStatus) -> Texts:
     return texts
 
 
-def _backup_texts(status: BackupStatus) -> Texts:
+def _backup_texts(backup: Backup) -> Texts:
+    status = backup.status
     texts: Texts = [each.last_transition_time for each in status.conditions]
     texts += (status.time_started, status.time_completed, status.time_synced)
     for command in status.log_sub_command_statuses.values():
@@ -78,7 +80,7 @@ def _backup_texts(status: BackupStatus) -> Texts:
         texts.append(progress.last_transition_time)
     for operation in status.br_operations:
         texts += (operation.started_at, operation.observed_at)
-    return texts
+    return texts + happened_of(backup)
 
 
 class _Input:

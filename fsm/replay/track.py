@@ -11,7 +11,7 @@ from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.path import Leg, path_between
 from fsm.adapter.registry import lifecycle_of
 from fsm.kernel import Machine, MachineState
-from fsm.model import Backup, Pod, text_of
+from fsm.model import Backup, LogBackupRetryPolicy, Pod, text_of
 from fsm.replay.reader import lean_object_of, object_of
 
 
@@ -66,7 +66,8 @@ class Track:
     """One Backup, by its uid. `backup` is None while only Jobs of it were seen.
 
     `backup`, `jobs` and `pods` are to be looked at only, since they may be lean twins; `texts` has what they were read
-    from, by uid ("" for the Backup), as an item's (type, text).
+    from, by uid ("" for the Backup), as an item's (type, text). `log_policy` is in force for a log backup that has none
+    of its own; it is everybody's, so it is not written with a track.
     """
 
     __slots__ = (
@@ -78,6 +79,7 @@ class Track:
         "keep",
         "key",
         "lifecycle",
+        "log_policy",
         "numbers",
         "pods",
         "seen",
@@ -99,6 +101,7 @@ class Track:
         self.pods: dict[str, Pod] = {}
         self.texts: dict[str, tuple[str, bytes]] = {}
         self.lifecycle: Lifecycle | None = None
+        self.log_policy: LogBackupRetryPolicy | None = None
         self.state: MachineState | None = None
         self.since: dict[str, int] = {}
         self.entries: deque[Entry] = deque(maxlen=keep)
@@ -107,7 +110,8 @@ class Track:
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but what follows from the texts: they are written as they were read, which costs nothing."""
-        state = {name: getattr(self, name) for name in self.__slots__ if name not in ("lifecycle", "backup", "pods")}
+        left_out = ("lifecycle", "log_policy", "backup", "pods")
+        state = {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
         state["jobs"] = {uid: seen.deleted_at for uid, seen in self.jobs.items()}
         state["entries"] = [tuple(entry) for entry in self.entries]
         return state
@@ -122,12 +126,15 @@ class Track:
         self.jobs = {uid: SeenJob(jobs[uid], deleted_at) for uid, deleted_at in state["jobs"].items()}
         self.pods = {uid: thing for uid, thing in things.items() if thing.kind == "Pod"}
         self.lifecycle = lifecycle_of(self.backup) if self.backup is not None else None
+        self.log_policy = None
 
     @property
     def observation(self) -> Observation:
-        """What is seen now, to be looked at only."""
+        """What is seen now and the Backup can know, to be looked at only."""
         assert self.backup is not None
-        return Observation(self.backup, tuple(self.jobs.values()), tuple(self.pods.values()), self.gone_at)
+        jobs, pods = tuple(self.jobs.values()), tuple(self.pods.values())
+        everything = Observation(self.backup, jobs, pods, self.gone_at, log_policy=self.log_policy)
+        return lifecycle_of(self.backup).seen_as(everything)
 
     @property
     def full_observation(self) -> Observation:

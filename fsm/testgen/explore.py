@@ -89,7 +89,7 @@ class Explored:
 def explored(
     machine: Machine, most: int = MOST_PLACES, progress: Callable[[int, int], None] = lambda done, seen: None
 ) -> Explored:
-    """Look at the places of a machine, nearest first, at `most` of them from within.
+    """Look at the places of a machine, nearest first, at `most` of them from within, and at every beginning.
 
     `progress` is told how many were looked at and how many were seen.
     """
@@ -107,8 +107,8 @@ class _Exploration:
     def run(self) -> Explored:
         beginnings = _beginnings(self.machine)
         initial = tuple(self._place(each.state, each.at) for each in beginnings)
-        done = 0
-        while done < min(len(self.states), self.most):
+        done, most = 0, max(self.most, *(place + 1 for place in initial))
+        while done < min(len(self.states), most):
             self._look(done)
             done += 1
             self.progress(done, len(self.states))

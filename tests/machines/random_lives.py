@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 
 from fsm.kernel import Event, Machine, MachineState
 from fsm.kernel.judge import WALKS_START_AT, Agreement, Disagreement, compared
-from fsm.machines import CommandState, JobContext, LogContext, Policy, Record, RunContext
-from fsm.model import MINUTE, SECOND, LogCommand
+from fsm.machines import CommandState, JobContext, LogContext, LogPolicy, Policy, Record, RunContext
+from fsm.machines.log_retry import WAITING
+from fsm.model import HOUR, MINUTE, SECOND, LogCommand, RetryLimits
 
 MINIMA = (None, 0, 1, SECOND // 2, SECOND, 300 * SECOND, -SECOND, -300 * SECOND, 1 << 62)
 TIMEOUTS = (None, 0, SECOND // 2, -SECOND // 2, -90 * SECOND, 5 * SECOND, 30 * MINUTE, 10_000 * SECOND)
 MAXIMA = (-1, 0, 1, 2, 5)
-WITH_RECORDS = ("backoff_waiting", "retrying")
+WITH_RECORDS = (*WAITING, "backoff_waiting", "retrying")
 """States that are only entered with a failure on record."""
 
 UIDS = ("", "uid-1", "uid-2")
 REASONS = ("", "BackoffLimitExceeded", "OOMKilled")
 COMMAND_STATES = ("scheduled", "preparing", "running", "failed", "aborted", "invalid", "complete", "repeatable")
+RETRIED_STATES = (*COMMAND_STATES, *WAITING, "superseded")
 
 
 def _policy(rng: random.Random) -> Policy:
@@ -44,9 +46,26 @@ def _run_context(rng: random.Random, leaf: str) -> RunContext:
     )
 
 
+def _log_policy(rng: random.Random) -> LogPolicy:
+    """None, one that is switched off, or one whose limits are soon reached."""
+    if rng.random() < 0.3:
+        return LogPolicy()
+    limits = RetryLimits(
+        max_times=rng.choice((0, 1, 2, 5, 5)),
+        min_duration=rng.choice((SECOND, 30 * SECOND, 90 * SECOND)),
+        max_duration=rng.choice((90 * SECOND, HOUR)),
+        jitter=rng.choice((0, 20, 100)),
+        timeout=rng.choice((5 * SECOND, 30 * MINUTE, 10_000 * SECOND, 10_000 * SECOND)),
+        attempt_timeout=10 * MINUTE,
+        reset_after=30 * MINUTE,
+    )
+    return LogPolicy(limits, rng.choice(UIDS), rng.choice(((), ("OOMKilled",))))
+
+
 def _log_context(rng: random.Random, leaf: str) -> LogContext:
     known = rng.sample([each.value for each in LogCommand], rng.randrange(4))
-    commands = tuple(sorted(CommandState(each, rng.choice(COMMAND_STATES)) for each in known))
+    commands = tuple(sorted(CommandState(each, rng.choice(RETRIED_STATES)) for each in known))
+    number = rng.choice((1, 1, 2, 3) if leaf in WITH_RECORDS else (0, 0, 1, 2))
     return LogContext(
         command=rng.choice(list(LogCommand)).value,
         attempt=rng.randrange(2),
@@ -54,6 +73,8 @@ def _log_context(rng: random.Random, leaf: str) -> LogContext:
         commands=commands,
         commit_ts=rng.choice(("", "456")),
         reason=rng.choice(REASONS),
+        policy=_log_policy(rng),
+        records=tuple(_record(rng, each) for each in range(1, number + 1)),
     )
 
 

@@ -12,8 +12,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from read_back import ReadBack
 from read_back import facts_of as read_facts_of
 
-from fsm.kernel import Event, Machine, MachineState, compile_chart
+from fsm.kernel import Event, Machine, MachineState, Transition, compile_chart
 from fsm.machines import JOB, MACHINES, SNAPSHOT
+from fsm.machines.log_retry import WAITING
 from fsm.machines.snapshot import Snapshot
 from fsm.testing import Disagreement, follow, model_test, stories
 
@@ -53,22 +54,34 @@ UNTOLD = {
         "paused --completed [is_log_resume and can_complete]--> streaming",
         "paused --task_resumed--> streaming",
         "lane --wish_changed [was_running]--> running",
-        "lane --wish_changed [was_aborted]--> aborted",
+        "lane --wish_changed [was_superseded]--> failed",
+        "not_started --task_found--> streaming",
     },
 }
 """Not in the stories that a Backup can tell: the policy would have to be edited; the event itself changes what spec and
 status ask for, so that a Backup is never seen in between; or it lies beyond the places that were looked at."""
 
 
+def _needs_a_policy(transition: Transition) -> bool:
+    """Its state is told by the companion's annotation, which is beside the status that the machine writes."""
+    retried = {transition.source, transition.target} & set(WAITING)
+    return bool(retried) or "is_retried" in transition.guards
+
+
 @pytest.mark.parametrize("mode", UNTOLD)
-def test_every_state_of_every_story_is_written_into_objects_and_read_back(mode: str) -> None:
+def test_every_state_of_every_story_is_written_into_objects_and_read_back(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun new: a suite with other beginnings need not come by everything from there on."""
     machine = MACHINES[mode.replace("-", "_")]
+    monkeypatch.setattr(machine.chart, "samples", machine.samples._replace(starts=()))
     told: set[str] = set()
     for story in stories(machine, most=120 if mode == "log" else 1_000):
         controller = ReadBack(mode)
         gone = follow(story, machine, controller, seen=read_facts_of, possible=controller.possible)
         told.update(name for line in story.lines[:gone] if line.then for name in line.then.transitions)
-    assert {str(each) for each in machine.transitions} - told == UNTOLD[mode]
+    tellable = {str(each) for each in machine.transitions if mode != "log" or not _needs_a_policy(each)}
+    assert tellable - told == UNTOLD[mode]
 
 
 # ------------------------------------------------------------------ mutants of the chart

@@ -91,9 +91,16 @@ def test_every_declared_transition_is_in_the_suite_of_all_classes(name: str) -> 
 
 
 def test_places_beyond_the_limit_are_counted_and_covered_as_states() -> None:
-    few = explored(MACHINES["log"], 5)
-    assert few.left == few.graph.size - 5 > 0
-    assert {edge.source for edge in few.graph.edges} <= set(range(5))
+    few = explored(MACHINES["log"], 10)
+    assert few.left == few.graph.size - 10 > 0
+    assert {edge.source for edge in few.graph.edges} <= set(range(10))
+    assert machine_suite_of(few, Cover.STATES).missed == 0
+
+
+def test_every_beginning_is_looked_at_however_few_places_are() -> None:
+    """Or there would be no way from it, not even to itself."""
+    few = explored(MACHINES["log"], 1)
+    assert few.left == few.graph.size - len(set(few.graph.initial)) > 0
     assert machine_suite_of(few, Cover.STATES).missed == 0
 
 
@@ -229,4 +236,12 @@ def test_the_suite_of_all_classes_notices_a_guard_that_says_the_contrary(
 ) -> None:
     told = stories(name, Cover.CLASSES)
     mutate(MACHINES[name], guard_name, lambda was: lambda context, event: not was(context, event), monkeypatch)
-    assert any(mismatches_of(story, MACHINES[name]) for story in told)
+    assert any(_differs(story, MACHINES[name]) for story in told)
+
+
+def _differs(story: Story, machine: Machine) -> bool:
+    """A machine that plans a retry without a policy breaks down, which is noticed too."""
+    try:
+        return bool(mismatches_of(story, machine))
+    except AssertionError:
+        return True

@@ -1,0 +1,316 @@
+"""The verdict on a failed subcommand of a log backup under its retry policy. Pure; the clock comes in.
+
+It takes for granted that the companion runs: then what a look at the Backup leads to moves by itself. Where nothing but
+a person can end a hold it is `stuck`; a suspended policy is `waiting`, as whatever a person has stopped on purpose is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fsm.adapter import log
+from fsm.adapter.job_verdict import failed_because, job_verdict_of, terminating
+from fsm.adapter.judgement import Judgement, Verdict
+from fsm.adapter.log_retry import Retries, is_error_pause, limits_in_force, retries_of
+from fsm.adapter.observation import SeenJob
+from fsm.adapter.outlook import Outlook, outlook_of
+from fsm.adapter.traps import Case
+from fsm.machines.log_retry import WAITING
+from fsm.model import (
+    POLICY_ANNOTATION,
+    SECOND,
+    STATUS_ANNOTATION,
+    LogBackupRetryPolicy,
+    LogCommand,
+    OnErrorPause,
+    OnExhausted,
+    Phase,
+    RetryLimits,
+    text_of,
+)
+from fsm.rules import log_job_name
+
+STATUS, POLICY = f"metadata.annotations[{STATUS_ANNOTATION}]", f"metadata.annotations[{POLICY_ANNOTATION}]"
+_NEXT_LOOK = "at its next look"
+
+ESCAPES = {
+    "NotRetryable": "mend the cause, then take the reason off nonRetryableReasons",
+    "TaskIsGone": "take a new full backup, delete this Backup and create a new one",
+    "TaskIsAbsent": "wish log-start to have the task started, or log-stop",
+    "TaskIsPausedByHand": "end the pause with `br log resume` when it is no longer wanted",
+    "TaskIsPausedByError": "mend the cause and resume the task with `br log resume`, or set onErrorPause to Resume",
+    "CommitTsIsUnknown": "set status.commitTs by hand to where the task starts (`br log status`)",
+    "BackupPathIsUnknown": "set status.backupPath by hand to where the task writes (`br log status`)",
+}
+"""What a person can do about a hold that ends in no other way, by its reason."""
+
+_ANY_HOLD = "bring about what the reason asks for"
+_NEW_EPISODE = f"remove the annotation {STATUS_ANNOTATION} for a new episode"
+_BY_JOB = ("AttemptTimeout", "JobIsNotFinished", "JobIsTerminating")
+
+
+def retried_verdict_of(case: Case, command: str, found: str) -> Verdict | None:
+    """The verdict on a command that stands at `found`; None where the retry policy has nothing to say about it."""
+    observation = case.observation
+    limits, retries = limits_in_force(observation, command), retries_of(observation)
+    if limits is None or retries.policy is None:
+        return _off(command) if found in (*WAITING, "superseded") else None
+    is_current = command == case.state.context.command
+    if found == "superseded" or (found in ("failed", "aborted") and not is_current):
+        return _superseded(command)
+    if found == "wished":
+        return _marked(case, command, retries.policy) if is_current else None
+    outlook = outlook_of(observation, command)
+    judge = _JUDGES.get(found)
+    if judge is None or outlook is None:
+        return None
+    seen = log.job_of(observation, command)
+    return judge(_Asked(case, command, found, limits, retries, retries.policy, outlook, seen))
+
+
+def attempted(case: Case, command: str, verdict: Verdict) -> Verdict:
+    """The verdict on a Job at work, where it is stuck and the policy sees to that: it counts as failed some day."""
+    limits, seen = limits_in_force(case.observation, command), log.job_of(case.observation, command)
+    policy = retries_of(case.observation).policy
+    if limits is None or policy is None or seen is None or verdict.verdict is not Judgement.STUCK:
+        return verdict
+    is_current = command == case.state.context.command
+    over = seen.gone or seen.failed or seen.succeeded or seen.job.metadata.deletion_timestamp is not None
+    if over or policy.suspend or not is_current:
+        return verdict
+    until = seen.created_at + limits.attempt_timeout // SECOND + 1
+    evidence = (*verdict.evidence, POLICY)
+    if case.now < until:
+        because = f"{verdict.because}; the attempt counts as failed once attemptTimeout is over"
+        return Verdict(Judgement.WAITING, because, until=until, escape=verdict.escape, evidence=evidence)
+    because = f"{verdict.because}; attemptTimeout is over, and the companion counts it as failed {_NEXT_LOOK}"
+    return Verdict(Judgement.PROGRESSING, because, escape=verdict.escape, evidence=evidence)
+
+
+def unread(case: Case, verdict: Verdict) -> Verdict:
+    """The verdict with what is wrong with an annotation that cannot be read: then nothing is retried."""
+    problems = retries_of(case.observation).problems
+    if not problems or verdict.verdict is Judgement.DONE:
+        return verdict
+    said = " and ".join(map(str, problems))
+    return verdict._replace(
+        because=f"{verdict.because}; nothing is retried, because an annotation cannot be read: {said}",
+        escape="correct that annotation" + (f"; without retries: {verdict.escape}" if verdict.escape else ""),
+        evidence=(*verdict.evidence, *dict.fromkeys(each.place.path for each in problems)),
+    )
+
+
+# ------------------------------------------------------------------ one state each
+
+
+class _Asked(NamedTuple):
+    """What is asked about. `job` is the newest of the command, None where it was not seen."""
+
+    case: Case
+    command: str
+    found: str
+    limits: RetryLimits
+    retries: Retries
+    policy: LogBackupRetryPolicy
+    outlook: Outlook
+    job: SeenJob | None
+
+    @property
+    def retry(self) -> str:
+        """Which retry of what."""
+        return f"retry {self.outlook.number} of {self.outlook.of} of {self.command}"
+
+    @property
+    def why(self) -> str:
+        """Why it failed."""
+        cause = f", because its pod: {self.outlook.cause}" if self.outlook.cause else ""
+        return f"{self.outlook.reason or 'no reason given'}{cause}"
+
+    @property
+    def limit(self) -> str:
+        """When the episode ends."""
+        return "" if self.outlook.timeout_at is None else f"no retry begins after {text_of(self.outlook.timeout_at)}"
+
+    def verdict(
+        self, judgement: Judgement, because: str, until: int | None = None, escape: str | None = None
+    ) -> Verdict:
+        return Verdict(judgement, because, until=until, escape=escape, evidence=(STATUS, POLICY))
+
+    def moving(self, because: str) -> Verdict:
+        return self.verdict(Judgement.PROGRESSING, because)
+
+
+def _off(command: str) -> Verdict:
+    because = f"{command} is not retried: the Backup is being deleted, or has no spec.br"
+    return Verdict(Judgement.DONE, because, evidence=("metadata.deletionTimestamp", "spec.br"))
+
+
+def _superseded(command: str) -> Verdict:
+    because = f"{command} had failed, and another command is asked for by now: its retry is off"
+    return Verdict(Judgement.DONE, because, evidence=("spec.logSubcommand", STATUS))
+
+
+def _marked(case: Case, command: str, policy: LogBackupRetryPolicy) -> Verdict | None:
+    """A log backup that has started and is marked RetryFailed, which the operator never takes back (S9)."""
+    status = case.observation.backup.status
+    if command != LogCommand.START or not status.commit_ts or status.phase != Phase.RETRY_FAILED:
+        return None
+    evidence = ("status.phase", f"status.logSubCommandStatuses[{command}]", POLICY)
+    if is_error_pause(case.observation.backup) and policy.on_error_pause is OnErrorPause.HOLD:
+        because = f"TiKV paused the task because of an error, and onErrorPause is Hold{_said(case, command)}"
+        return Verdict(Judgement.STUCK, because, escape=ESCAPES["TaskIsPausedByError"], evidence=evidence)
+    if policy.suspend:
+        return None
+    because = "marked RetryFailed although it has started; the companion mends that once it sees the task run"
+    return Verdict(Judgement.PROGRESSING, because, evidence=evidence)
+
+
+def _said(case: Case, command: str) -> str:
+    """What the command's newest bad condition says."""
+    sub = case.observation.backup.status.log_sub_command_statuses.get(command)
+    told = () if sub is None else (each for each in sub.conditions if each.type == sub.phase)
+    return next((f" ({each.reason}: {each.message})" for each in told if each.reason or each.message), "")
+
+
+def _unrecorded(it: _Asked) -> Verdict:
+    if is_error_pause(it.case.observation.backup) and it.found == "aborted":
+        said = f"TiKV paused the task because of an error{_said(it.case, it.command)}, which onErrorPause has resumed"
+    elif it.found == "aborted":
+        said = f"the program reported that {it.command} failed{_said(it.case, it.command)}"
+    elif it.job is not None and it.job.vanished:
+        said = f"{it.command}: Job {it.job.job.metadata.name} vanished before it had finished"
+    else:
+        assert it.job is not None  # a Job that was not seen is not known to have failed
+        said = f"{it.command}: {failed_because(it.job, it.case.observation.pods_of(it.job.uid))}"
+    return it.moving(f"{said}; the companion records it {_NEXT_LOOK}")
+
+
+def _backing_off(it: _Asked) -> Verdict:
+    expected = it.outlook.expected_at
+    assert expected is not None
+    if it.outlook.is_over(it.case.now):
+        return _over(it)
+    if it.case.now > expected:
+        return it.moving(f"{it.retry} is due ({it.why}); the companion looks at the task {_NEXT_LOOK}")
+    because = f"{it.retry} waits for its time ({it.why}); {it.limit}"
+    return it.verdict(Judgement.WAITING, because, until=expected + 1)
+
+
+def _over(it: _Asked) -> Verdict:
+    limit = "retryTimeout has passed" if it.outlook.is_late(it.case.now) else "maxRetryTimes was lowered"
+    return it.moving(f"{it.retry} will not begin ({it.why}): {limit}, which the companion records {_NEXT_LOOK}")
+
+
+def _verifying(it: _Asked) -> Verdict:
+    if it.outlook.is_over(it.case.now):
+        return _over(it)
+    because = f"{it.retry} is due ({it.why}), and the task could not be seen yet, which proves nothing; {it.limit}"
+    return it.verdict(Judgement.WAITING, because)
+
+
+def _retrying(it: _Asked) -> Verdict:
+    if it.job is None:
+        return _unseen(it)
+    if it.job.gone:
+        return it.moving(f"{it.retry} began ({it.why}): the failed Job is gone, and the operator makes the next one")
+    if it.job.job.metadata.deletion_timestamp is not None:
+        return terminating(it.job, it.case.now, it.case.deadlines)
+    return it.moving(f"{it.retry} began ({it.why}): the operator is about to remove the failed Job")
+
+
+def _unseen(it: _Asked) -> Verdict:
+    backup = it.case.observation.backup.metadata
+    name = log_job_name(backup.name, it.command)
+    return Verdict(
+        Judgement.UNCERTAIN,
+        f"{it.retry} is {it.found}, and its Job {name} was not given: what becomes of it cannot be told",
+        needs=(f"Job {backup.namespace}/{name}",),
+        evidence=(STATUS,),
+    )
+
+
+def _held(it: _Asked) -> Verdict:
+    reason, said = it.outlook.held, f"{it.retry} is held ({it.why})"
+    message = f"{reason}: {it.retries.status.message}" if it.retries.status.message else reason
+    if _has_ended(it, reason):
+        return it.moving(f"{said}, and what held it ({reason}) is no longer so: the companion goes on {_NEXT_LOOK}")
+    if reason in _BY_JOB:
+        return _held_by_job(it)
+    if reason == "Suspended":
+        because = f"{said}: the policy is suspended, and retryTimeout goes on; {it.limit}"
+        return it.verdict(Judgement.WAITING, because, escape="set suspend to false in the policy")
+    if reason == "OtherCommandAtWork":
+        return _held_by_another(it, f"{said} by {message}")
+    if reason == "NotStarted":
+        because = f"{said}, until the log backup has started (status.commitTs)"
+        return it.verdict(Judgement.WAITING, because, escape="wish log-start first, if nothing starts it")
+    return it.verdict(Judgement.STUCK, f"{said} by {message}", escape=ESCAPES.get(reason, _ANY_HOLD))
+
+
+def _has_ended(it: _Asked, reason: str) -> bool:
+    """The policy no longer holds it for this reason."""
+    last = it.retries.status.last
+    told = set() if last is None else {last.original_reason, last.cause}
+    return {
+        "Suspended": not it.policy.suspend,
+        "NotRetryable": not told & set(it.policy.non_retryable_reasons),
+        "TaskIsPausedByError": it.policy.on_error_pause is OnErrorPause.RESUME,
+    }.get(reason, False)
+
+
+def _held_by_job(it: _Asked) -> Verdict:
+    """Until the Job that is not finished is gone: the operator would wait for it for ever (4.6)."""
+    if it.job is None:
+        return _unseen(it)
+    name = it.job.job.metadata.name
+    if it.job.gone or it.job.failed or it.job.succeeded:
+        return it.moving(f"{it.retry} was held by Job {name}, which is out of the way: it goes on {_NEXT_LOOK}")
+    if it.job.job.metadata.deletion_timestamp is not None:
+        return terminating(it.job, it.case.now, it.case.deadlines)
+    until = it.job.created_at + it.limits.attempt_timeout // SECOND + 1
+    if it.case.now >= until:
+        return it.moving(f"{it.retry} waits for Job {name}, which took too long: the companion removes it {_NEXT_LOOK}")
+    because = f"{it.retry} waits for Job {name}, which is not finished and is removed once attemptTimeout is over"
+    return it.verdict(Judgement.WAITING, because, until=until)
+
+
+def _held_by_another(it: _Asked, because: str) -> Verdict:
+    """As the Job of the other command stands; where it was not given the annotation is believed."""
+    observation = it.case.observation
+    names = [log_job_name(observation.backup.metadata.name, each.value) for each in LogCommand if each != it.command]
+    others = (seen for seen in observation.jobs if seen.job.metadata.name in names)
+    for seen in others:
+        if not (seen.gone or seen.failed or seen.succeeded):
+            found = job_verdict_of(seen, observation.pods_of(seen.uid), it.case.now, it.case.deadlines)
+            if found.verdict is Judgement.STUCK:
+                return found._replace(because=f"{because}, and that is stuck: {found.because}")
+    return it.verdict(Judgement.WAITING, because)
+
+
+def _ended(it: _Asked) -> Verdict:
+    limit = "maxRetryTimes" if it.found == "exhausted" else "retryTimeout"
+    value = f"{it.outlook.of} retries" if it.found == "exhausted" else f"after {text_of(it.outlook.timeout_at or 0)}"
+    said = f"{it.command} failed for good ({it.why}): {limit} is used up, {value}"
+    if it.policy.on_exhausted is OnExhausted.FAIL:
+        final = it.command in (LogCommand.START, LogCommand.TRUNCATE)
+        judgement = Judgement.FAILED if final else Judgement.STUCK
+        because = f"{said}, and onExhausted is Fail: nothing looks at it any more"
+        return it.verdict(judgement, because, escape=f"mend the cause, then {_NEW_EPISODE}")
+    last = it.retries.status.last
+    if last is not None and last.retry_num <= it.outlook.of and not it.outlook.is_late(it.case.now):
+        return it.moving(f"{it.command} had failed for good, and the limits were raised: it goes on {_NEXT_LOOK}")
+    because = f"{said}; it is degraded, and the task is watched still"
+    return it.verdict(Judgement.STUCK, because, escape=f"mend the cause, then raise {limit}, or {_NEW_EPISODE}")
+
+
+_JUDGES: dict[str, Callable[[_Asked], Verdict]] = {
+    "failed": _unrecorded,
+    "aborted": _unrecorded,
+    "backoff_waiting": _backing_off,
+    "verifying": _verifying,
+    "retrying": _retrying,
+    "held": _held,
+    "exhausted": _ended,
+    "timed_out": _ended,
+}
