@@ -23,15 +23,14 @@ from fsm.model import (
     LogCommand,
     LogRetryRecord,
     LogRetryStatus,
-    LogSubCommandStatus,
     OnErrorPause,
     Phase,
     RetryLimits,
 )
-from fsm.rules import current_command, log_job_name
+from fsm.rules import current_command, is_synced, log_job_name
 
-ERROR_PAUSE = "LogBackupErrorPaused"
-"""The reason the operator gives where TiKV has paused the task because of an error (operator-semantics 6.5)."""
+ERROR_PAUSE, TASK_NOT_FOUND = "LogBackupErrorPaused", "LogBackupTaskNotFound"
+"""The reasons the operator gives for what it saw of the task, whatever became of the Job (operator-semantics 6.5)."""
 _NONE: Mapping[str, str] = {}
 
 
@@ -111,17 +110,16 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     last = retries.status.last
     if retries.limits(command) is None:
         return plain
-    sub = observation.backup.status.log_sub_command_statuses.get(command)
     if plain == "wished" and _is_resumed(observation.backup, retries, command):
         plain = "aborted"
     if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
         return plain
     if command != current_command(observation.backup):
-        return "superseded" if plain in ("failed", "aborted") or _is_handed_over(sub, last) else plain
+        return "superseded" if plain in ("failed", "aborted") or _is_handed_over(observation.backup, last) else plain
     if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last):
         return plain
     if last.real_retry_at is not None:
-        if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
+        if not (_is_handed_over(observation.backup, last) or is_hidden(plain, job, last)):
             return plain
         return "held" if retries.status.state == "held" and _is_of(job, last) else "retrying"
     if plain == "wished":
@@ -129,14 +127,20 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     return retries.status.state if retries.status.state in WAITING else "backoff_waiting"
 
 
-def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
-    """The retry has begun, and the operator is yet to write of the next attempt."""
-    return last.real_retry_at is not None and sub is not None and sub.phase == Phase.RETRY_FAILED
+def _is_handed_over(backup: Backup, last: LogRetryRecord) -> bool:
+    """The retry has begun, and the operator is yet to write of the next attempt. Of a command that is in sync it makes
+    no Job: there RetryFailed says something else, such as an error pause."""
+    sub = backup.status.log_sub_command_statuses.get(last.command)
+    waits = sub is not None and sub.phase == Phase.RETRY_FAILED and not is_synced(backup, last.command)
+    return waits and last.real_retry_at is not None
 
 
 def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
-    """A Job of the command is there that has not to do with the record."""
-    return job is not None and not job.gone and job.uid != last.job_uid
+    """A Job of the command is there that has not to do with the record. Of one that names no Job only a Job at work is
+    surely another one's."""
+    if job is None or job.gone or job.uid == last.job_uid:
+        return False
+    return bool(last.job_uid) or not (job.failed or job.succeeded)
 
 
 def is_hidden(plain: str, job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -203,7 +207,7 @@ def _goes_on(observation: Observation, command: str) -> bool:
         return False
     if last.real_retry_at is None:
         job = newest_of(observation, command)
-        return job is None or job.gone or not last.job_uid or job.uid == last.job_uid
+        return not _is_another(job, last)
     return _healthy(observation, command, time_of(last.real_retry_at) or 0) * SECOND < limits.reset_after
 
 

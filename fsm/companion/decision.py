@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, SeenJob, cause_of, command_state_of, job_of, state_of_log
-from fsm.adapter.log_retry import Retries, episode_of, retries_of
+from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, Retries, episode_of, retries_of
 from fsm.adapter.observation import time_of
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
@@ -40,6 +40,9 @@ from fsm.model import (
     text_of,
 )
 from fsm.rules import is_requeued, log_job_name
+
+BELIEVED = 60
+"""Seconds for which the operator goes by what it has seen of the task (operator-semantics 6.4)."""
 
 PATIENCE = 60
 """Seconds for which a Job that is being deleted may wait for its pods before that is said to hold the retry."""
@@ -136,8 +139,21 @@ class _Case:
         return look_of(self.observation, self.command, self.policy)
 
     def holds(self) -> bool:
-        """The wish holds already, and no Job of the command is at work that might still change that."""
-        return self.unfinished is None and self.look().look is Look.HOLDS
+        """The wish holds already, no Job of the command is at work that might still change that, and the operator is
+        not about to say otherwise again: it believes for a minute what it has seen of the task (6.5)."""
+        return self.unfinished is None and not self.is_believed and self.look().look is Look.HOLDS
+
+    @property
+    def is_believed(self) -> bool:
+        """The operator has told within the last minute what it saw of the task."""
+        sub = self.status.log_sub_command_statuses.get(self.command)
+        if sub is None:
+            return False
+        told = (each for each in (*self.status.conditions, *sub.conditions) if each.type == sub.phase)
+        times = [
+            time_of(each.last_transition_time) or 0 for each in told if each.reason in (ERROR_PAUSE, TASK_NOT_FOUND)
+        ]
+        return self.now <= max(times, default=0) + BELIEVED
 
     def others_at_work(self) -> str:
         """The name of an unfinished Job of another command, "" where there is none."""
@@ -415,7 +431,7 @@ class _Deciding:
             original_reason=new.original,
             episode=episode_of(case.observation, case.command),
             command=case.command,
-            job_uid=case.job.uid if case.job is not None else "",
+            job_uid=case.job.uid if case.job is not None and new.original not in (ERROR_PAUSE, TASK_NOT_FOUND) else "",
             cause=case.cause(),
         )
         self.retries = self.retries.with_record(record)

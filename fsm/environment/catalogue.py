@@ -14,11 +14,12 @@ from fsm.environment.world.build import BESIDE, OPERATOR, OURS
 from fsm.environment.world.held import Copy, Held, Wish, backup_of
 from fsm.environment.world.operator import PANICKED
 from fsm.environment.world.outside import CACHED_BACKUP, DATA, LIVE_BACKUP, TASK, job_part
+from fsm.environment.world.retries import is_retried
 from fsm.environment.world.slots import BACKUP, CLEAN, FAILED, STOP, UNSCHEDULABLE, HeldJob
 from fsm.environment.world.thread import HANDLER, WORKER
 from fsm.kernel import Property, StepPredicate, Taken, always, eventually, leads_to, never, recoverable, steps
 from fsm.model import LogCommand, Mode
-from fsm.rules import current_command
+from fsm.rules import current_command, is_synced
 
 SNAPSHOT, LOG = Mode.SNAPSHOT.value, Mode.LOG.value
 HOLDS, VIOLATED, VACUOUS = "holds", "violated", "vacuous"
@@ -757,7 +758,7 @@ LOG_CLAIMS = (
 def _is_unanswered(view: Any) -> bool:
     """The current command has failed, by its own word or without one, and is neither retried nor held."""
     held = _live(view)
-    if held is None or held.deleting or _is_held(held):
+    if held is None or held.deleting or _is_held(held) or not is_retried(held.wish.policy, _command(held)):
         return False
     return _is_command_dead(view) or held.phase_of(_command(held)) == "Failed"
 
@@ -768,7 +769,8 @@ def _is_handed_over(view: Any) -> bool:
     if held is None or held.deleting or held.retry is None or _is_held(held):
         return False
     failure, command = held.retry.failure, _command(held)
-    return failure.begun and failure.command == command and held.phase_of(command) == "RetryFailed"
+    runs_again = not is_synced(backup_of(held), command)
+    return failure.begun and runs_again and failure.command == command and held.phase_of(command) == "RetryFailed"
 
 
 def _by_companion(taken: Taken) -> bool:
@@ -834,11 +836,10 @@ def _is_recorded_once(before: Any, taken: Taken, after: Any) -> bool:
     if old is not None and not old.superseded and (old.command, old.number, old.begun) == (new.command, new.number, 0):
         return True
     job = _job(before, new.command)
-    if job is None:
-        return True  # it has gone, before it was looked at or since
-    ended = job.finished or job.stage == UNSCHEDULABLE
-    counted = old is not None and old.command == new.command and old.job == job.attempt and not old.superseded
-    return ended and new.job == job.attempt and not counted
+    is_there = job is not None and job.attempt == new.job  # else it is an earlier one, which is gone
+    ended = job is None or not is_there or job.finished or job.stage == UNSCHEDULABLE
+    counted = old is not None and not old.superseded and (old.command, old.job) == (new.command, new.job)
+    return ended and not (counted and new.job >= 0)
 
 
 def _has_retried_too_often(view: Any) -> bool:

@@ -74,6 +74,13 @@ class Retry(Value, frozen=True):
     reason: str = ""
 
 
+def is_retried(policy: str, command: str) -> bool:
+    """The policy of that name retries the command."""
+    found = _policy(policy)
+    limits = None if found is None else found.limits_of(command)
+    return limits is not None and limits.max_times > 0
+
+
 # ------------------------------------------------------------------ forgetting
 
 
