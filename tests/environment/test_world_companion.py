@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm.adapter import Observation, PatchBackup, SeenJob
+from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND
 from fsm.adapter.patches import patched
 from fsm.check import check
 from fsm.companion import decision, effects_of, looking, mending
@@ -286,11 +287,16 @@ def test_what_the_world_holds_is_all_that_a_decision_depends_on(seed: int) -> No
 
 
 def _is_between_seconds(seen: Observation, now: int) -> bool:
-    """The world knows minutes: what is due or late within a second, or has just begun to go, is not compared."""
+    """The world knows minutes: what is due or late within a second, has just begun to go, or was just told is not
+    compared."""
     text = (seen.backup.metadata.annotations or {}).get(STATUS_ANNOTATION)
     last = retries._status(text).last if text else None
     due = last is not None and last.expected_retry_at is not None and seconds_of(last.expected_retry_at) == now
     ages = [now - seconds_of(each.job.metadata.deletion_timestamp or "") for each in seen.jobs if _is_going(each)]
+    status = seen.backup.status
+    subs = (each for sub in status.log_sub_command_statuses.values() for each in sub.conditions)
+    told = (each for each in (*status.conditions, *subs) if each.reason in {ERROR_PAUSE, TASK_NOT_FOUND})
+    ages += [now - seconds_of(each.last_transition_time or "") - 1 for each in told]
     return not due and all(age >= decision.PATIENCE for age in ages)
 
 
