@@ -366,7 +366,6 @@ def test_a_failed_command_under_a_policy_has_its_verdict(name: str) -> None:
 def test_who_is_stuck_or_failed_is_told_the_way_out_and_who_waits_what_for() -> None:
     for name, row in ROWS.items():
         found = verdict_of(name)
-        assert found.evidence, name
         assert bool(found.escape) or row.verdict not in ("stuck", "failed"), name
         assert bool(found.needs) == (row.verdict == "uncertain"), name
 
