@@ -43,7 +43,8 @@ def retry_event(observation: Observation, name: str, asked: Asked, command: str)
     if name == "verified":
         return _event(name, record.real_retry_at, command, uid)
     if name == "blocked":
-        held = status.state == "held"
+        began = record.real_retry_at is not None
+        held = status.state == "held" and began == (asked.leaf == "retrying")
         return _event(name, status.since, command, uid, status.reason, status.message) if held else None
     if name == "tick" and asked.leaf == "retrying":
         return None

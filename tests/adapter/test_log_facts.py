@@ -96,6 +96,26 @@ ROWS: dict[str, tuple[Observation, str, tuple[Record, ...], list[tuple[str, str]
         (),
         [("failure_recorded", at(1)), ("tick", at(2, 4)), ("verified", at(2, 4))],
     ),
+    "begun, and its failed Job does not go": (
+        observation(
+            written(realRetryAt=at(2, 4)), state="held", since=at(3, 10), phase="RetryFailed", reason="JobIsTerminating"
+        ),
+        "backoff_waiting",
+        (PLANNED,),
+        [("tick", at(2, 4)), ("verified", at(2, 4)), ("blocked", at(3, 10))],
+    ),
+    "its Job failed": (
+        observation(written(), state="backoff_waiting", since=at(1)),
+        "running",
+        (),
+        [("job_failed", at(0, 50)), ("failure_recorded", at(1))],
+    ),
+    "its Job failed, and the retry is held": (
+        observation(written(), state="held", since=at(1, 1), reason="Suspended"),
+        "running",
+        (),
+        [("job_failed", at(0, 50)), ("failure_recorded", at(1)), ("blocked", at(1, 1))],
+    ),
     "took too long": (
         observation(written(originalReason="AttemptTimeout"), state="held", since=at(1), reason="JobIsNotFinished"),
         "running",
@@ -172,6 +192,33 @@ def test_a_failure_after_a_healthy_while_begins_an_episode_of_its_own() -> None:
     assert legs is not None
     assert [(leg.step.event.name, text_of(leg.step.event.at)) for leg in legs] == [("failure_recorded", at(90))]
     assert [each.number for each in legs[-1].step.after.context.records] == [1]
+
+
+def test_another_episode_s_policy_leaves_a_failure_that_waits_on_record() -> None:
+    """It is what the state rests on."""
+    seen = observation(written(), state="backoff_waiting", since=at(1))
+    target = log.state_of(seen)
+    for lane, kept in (("backoff_waiting", (PLANNED,)), ("failed", ())):
+        before = standing(lane, seen, PLANNED)
+        policy = before.context.policy._replace(seed="b-1/log-start/0")
+        before = before._replace(context=before.context._replace(policy=policy))
+        after = log.wished_as(before, target).context
+        assert (after.policy, after.records) == (target.context.policy, kept)
+
+
+def test_a_wish_that_was_taken_up_unseen_has_the_policy_from_then_on() -> None:
+    """No event gives a machine its policy, so a change of the wish on the way takes it from what is seen now."""
+    subs = {START: "Complete", "log-pause": "Running"}
+    status = {"records": [written(command="log-pause")], "state": "backoff_waiting", "since": at(1)}
+    given = {POLICY_ANNOTATION: json.dumps(POLICY), STATUS_ANNOTATION: json.dumps(status)}
+    more: dict[str, Any] = {"spec": {"logSubcommand": "log-pause"}, "status": {"commitTs": "1"}}
+    backup = log_backup("Running", subs=subs, metadata={"annotations": given}, **more)
+    seen = Observation(backup, (SeenJob(job("Failed", name="backup-demo-log-pause", ended=at(0, 50))),))
+    start = LOG.state("streaming", "idle", context=LogContext(commit_ts="1").with_state(START, "complete"))
+    legs = path_between(log.LIFECYCLE, start, log.state_of(seen), log.LIFECYCLE.evidence_of(seen), clock(50))
+    assert legs is not None
+    names = [leg.step.event.name for leg in legs]
+    assert (names[0], names[-2:]) == ("wish_changed", ["job_failed", "failure_recorded"])
 
 
 # ------------------------------------------------------------------ a Job that is ahead of its Backup

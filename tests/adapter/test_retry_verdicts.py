@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm.adapter import TRAPS
-from fsm.adapter.log_retry import performed_of
+from fsm.adapter.log_retry import attempt_of, performed_of
 from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.outlook import outlook_of
 from fsm.adapter.retry_verdict import ESCAPES
@@ -323,6 +323,22 @@ ROWS: dict[str, Row] = {
     "an image that cannot be pulled, after it": Row(
         (backup(None, phase="Scheduled"), job(name=NAME)), "progressing", "counts it as failed", now=clock(11)
     ),
+    "an image that cannot be pulled, in the second of its timeout": Row(
+        (backup(None, {**POLICY, "attemptTimeout": "20m"}, phase="Scheduled"), job(name=NAME)),
+        "progressing",
+        "counts it as failed",
+        now=clock(20, 1),
+    ),
+    "an image that cannot be pulled, suspended": Row(
+        (backup(None, {**POLICY, "suspend": True}, phase="Scheduled"), job(name=NAME)),
+        "stuck",
+        "too long",
+        "make the image",
+        now=clock(11),
+    ),
+    "due, the task unseen, in the last second": Row(
+        (backup(stands("verifying")), dead()), "waiting", "proves nothing", now=clock(31)
+    ),
     "a policy that cannot be read": Row(
         (backup(None, '{"maxRetryTimes": "many"}'), dead()),
         "stuck",
@@ -464,6 +480,12 @@ def test_a_default_policy_counts_where_the_backup_has_none_and_only_there() -> N
         found = outlook_of(Observation(given, log_policy=default), START)
         assert found is not None
         assert found.of == times
+
+
+def test_while_a_retry_begins_the_latest_job_is_that_of_the_attempt_before() -> None:
+    seen = Observation(backup(stands("retrying", BEGUN), phase="RetryFailed"), (SeenJob(dead()),))
+    assert (attempt_of(seen, START, "retrying"), performed_of(seen.backup, START)) == (0, 1)
+    assert attempt_of(seen, START, "scheduled") == 1
 
 
 def test_a_long_episode_has_performed_as_many_retries_as_its_numbers_say() -> None:
