@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fsm.adapter.log_retry import retries_of
-from fsm.adapter.observation import Observation, time_of
+from fsm.adapter.log_retry import limits_in_force, retries_of
+from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.kernel import Event
 from fsm.machines.log_retry import WAITING
-from fsm.model import LogRetryRecord
-from fsm.rules import log_job_name
+from fsm.model import LogRetryRecord, Phase
+from fsm.rules import current_command, log_job_name
 
 OVERDUE = "AttemptTimeout"
 """The original reason of an attempt that took too long (fsm/companion/decision.py)."""
 _SEEN_BY_COMPANION = {"JobVanished": "job_vanished", "ResultNotWritten": "job_failed"}
 """Failures that the companion found at the very look at which it recorded them."""
+
+_AT_REST = (Phase.SCHEDULED, Phase.PREPARE, Phase.RUNNING, Phase.FAILED)
+"""Phases of a sub-status at which the operator makes no Job."""
 
 
 class Asked(NamedTuple):
@@ -40,7 +43,8 @@ def retry_event(observation: Observation, name: str, asked: Asked, command: str)
     if name == "verified":
         return _event(name, record.real_retry_at, command, uid)
     if name == "blocked":
-        held = status.state == "held"
+        began = record.real_retry_at is not None
+        held = status.state == "held" and began == (asked.leaf == "retrying")
         return _event(name, status.since, command, uid, status.reason, status.message) if held else None
     if name == "tick" and asked.leaf == "retrying":
         return None
@@ -61,22 +65,25 @@ def job_end_of(observation: Observation, name: str, asked: Asked, command: str) 
 def without_next_job(observation: Observation) -> Observation:
     """Without the Job of a retry that has not begun yet, as far as the Backup says: that was read before the Job was.
 
-    The operator makes no Job while a failure waits. Where the sub-status has changed since, the Job is another's.
+    While a sub-status is at work or Failed the operator makes no Job. One that is younger than everything the
+    sub-status says, and not the first, is the next attempt's.
     """
-    last = retries_of(observation).status.last
-    if last is None or not last.is_open:
+    command = current_command(observation.backup)
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
+    if sub is None or sub.phase not in _AT_REST or limits_in_force(observation, command) is None:
         return observation
-    name, since = log_job_name(observation.backup.metadata.name, last.command), time_of(last.detect_failed_at) or 0
-    sub = observation.backup.status.log_sub_command_statuses.get(last.command)
-    written = () if sub is None else (time_of(each.last_transition_time) or 0 for each in sub.conditions)
-    if max(written, default=0) > since:
+    first, *later = observation.jobs_named(log_job_name(observation.backup.metadata.name, command)) or (None,)
+    record = _newest(observation, command)
+    known = [] if record is None or not record.is_open or first is None else [first]
+    written = max((time_of(each.last_transition_time) or 0 for each in sub.conditions), default=0)
+    ahead = {each.uid for each in (*later, *known) if each.created_at > written and not _is_of(record, each)}
+    if not ahead:
         return observation
-    jobs = tuple(
-        seen
-        for seen in observation.jobs
-        if seen.job.metadata.name != name or seen.uid == last.job_uid or seen.created_at < since
-    )
-    return observation if len(jobs) == len(observation.jobs) else observation._replace(jobs=jobs)
+    return observation._replace(jobs=tuple(each for each in observation.jobs if each.uid not in ahead))
+
+
+def _is_of(record: LogRetryRecord | None, seen: SeenJob) -> bool:
+    return record is not None and record.job_uid == seen.uid
 
 
 def mended_at(observation: Observation, asked: Asked) -> int | None:

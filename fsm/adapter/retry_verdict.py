@@ -264,10 +264,10 @@ def _held_by_job(it: _Asked) -> Verdict:
     if it.job is None:
         return _unseen(it)
     name = it.job.job.metadata.name
+    if not it.job.gone and it.job.job.metadata.deletion_timestamp is not None:
+        return terminating(it.job, it.case.now, it.case.deadlines)
     if it.job.gone or it.job.failed or it.job.succeeded:
         return it.moving(f"{it.retry} was held by Job {name}, which is out of the way: it goes on {_NEXT_LOOK}")
-    if it.job.job.metadata.deletion_timestamp is not None:
-        return terminating(it.job, it.case.now, it.case.deadlines)
     until = it.job.created_at + it.limits.attempt_timeout // SECOND + 1
     if it.case.now >= until:
         return it.moving(f"{it.retry} waits for Job {name}, which took too long: the companion removes it {_NEXT_LOOK}")

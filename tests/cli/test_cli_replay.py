@@ -296,7 +296,7 @@ def test_every_bundled_file_belongs_to_exactly_one_story(run: Run) -> None:
 def test_all_stories_are_told_one_after_another_each_by_itself(run: Run, tmp_path: Path) -> None:
     names = [each["name"] for each in run("stories", "-o", "json").json["stories"]]
     result = run("replay", "--story", "all", "--diagrams", str(tmp_path), "--diagram-format", "dot")
-    assert (result.code, result.err) == (0, f"backup-fsm: wrote 5 pictures into {tmp_path}\n")
+    assert (result.code, result.err) == (0, f"backup-fsm: wrote 6 pictures into {tmp_path}\n")
     lines = result.out.splitlines()
     titles = [lines[number + 1].split()[0] for number, line in enumerate(lines) if line.startswith("──")]
     assert titles == names
