@@ -130,7 +130,7 @@ class Wish(NamedTuple):
     verbose: bool
 
 
-@command.command("log-retry", epilog=EPILOG)
+@command.command("log-retry", epilog=EPILOG, short_help="A log backup that is killed twice, and its retry policy.")
 @click.option(
     "--seed", metavar="N", type=click.IntRange(min=0), default=1, show_default=True, help="What chance draws from."
 )
@@ -179,10 +179,10 @@ def log_retry(
     findings_matter: bool,
     verbose: bool,
 ) -> int:
-    """A log backup whose start is killed for memory twice, and what its retry policy makes of that.
+    """A log backup that is killed for memory twice, and its retry policy.
 
-    Retried, verified, it streams; it is paused and resumed; TiKV pauses it because of an error; it is stopped. The same
-    seed, faults and policy tell the same story.
+    It is retried after a look at the task, and streams; the user pauses and resumes it; TiKV pauses it because of an
+    error; the user stops it. The same seed, faults and policy tell the same story, byte for byte.
     """
     if speed is not None and not real_time:
         raise UsageError("--speed is only of use with --real-time")

@@ -73,6 +73,9 @@ LONGEST_PAUSE = 64
 IDLE_ROUNDS = 6
 """Resyncs and ticks in a row that changed nothing, after which the next ones are taken not to either."""
 
+MOST_MOVES = 20_000
+"""Moves without a new Job after which a stage is given up."""
+
 _STAGES = ("start", "pause", "resume", "error", "stop")
 _CLUSTER = TidbCluster(NAMESPACE, "basic", tikv_image="pingcap/tikv:v8.5.2")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -212,6 +215,7 @@ class LogRetryStory:
         if self.unmet:
             told = ", ".join(f"{name} {count}" for name, count in sorted(self.unmet.items()))
             self._remark(f"these faults found no occasion: {told}")
+        self._count_up()
         yield from self._told()
 
     def _wished(self, stage: str, command: str, reached: Callable[[], bool]) -> Iterator[Happening]:
@@ -305,12 +309,18 @@ class LogRetryStory:
         while not reached():
             if end is not None and self.now >= end:
                 break
-            if most is None and self._is_quiet():
-                break
-            if self._moves - moves > 20_000 * (1 + self._attempts - attempts):
+            if self._moves - moves > MOST_MOVES * (1 + self._attempts - attempts):
                 self._remark("the controllers go round in circles, and are left alone")
                 break
-            self._go_on(end)
+            self._moves += 1
+            self._strike()
+            options = list(self._options())
+            if options:
+                self._make(options)
+            elif most is None and self._is_quiet():
+                break
+            else:
+                self._pass_time(end)
             yield from self._told()
 
     def _is_quiet(self) -> bool:
@@ -321,14 +331,8 @@ class LogRetryStory:
         while self._out:
             yield self._out.popleft()
 
-    def _go_on(self, end: int | None) -> None:
-        """One move of somebody; or time passes until somebody can move."""
-        self._moves += 1
-        self._strike()
-        options = list(self._options())
-        if not options:
-            self._pass_time(end)
-            return
+    def _make(self, options: list[tuple[str, Callable[[], None]]]) -> None:
+        """One of these moves, by chance."""
         self._mover, move = self._chosen(options)
         move()
         self._follow_pods()
@@ -624,14 +628,17 @@ class LogRetryStory:
             self._again = text, 0, self.now
 
     def _act(self, who: str, text: str) -> None:
+        self._count_up()
+        self._out.append(Act(self.now, who, text))
+
+    def _count_up(self) -> None:
+        """What the companion has written again and again is over."""
         _, times, until = self._again
         if times:
             more = "once more" if times == 1 else f"{times} times more"
-            self._out.append(
-                Act(until, "companion", f"writes that {more}: the operator has written otherwise each time")
-            )
+            said = f"writes that {more}: the operator has written otherwise each time"
+            self._out.append(Act(until, "companion", said))
         self._again = "", 0, 0
-        self._out.append(Act(self.now, who, text))
 
     def _remark(self, text: str) -> None:
         self._act("story", text)
