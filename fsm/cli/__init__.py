@@ -29,6 +29,7 @@ COMMANDS = {
     "check": "Explore every interleaving of operator, cluster and mishaps, and judge the property catalogue.",
     "conform": "Judge another implementation of the operator by its conformance vectors.",
     "testgen": "Write tests that cover machines in few steps, as vectors or for pytest.",
+    "demo": "Tell a story with the simulated cluster: a log backup that fails, and its retry policy.",
     "completion": "Print the completion script of a shell.",
 }
 """Every command with its first sentence, which `--help` shows without importing any of them."""

@@ -36,10 +36,19 @@ def blocks() -> dict[str, Callable[[], str]]:
     """Every block by its name; its text is made when it is asked for."""
     found: dict[str, Callable[[], str]] = {"help": help_of, "machines": machines, "traps": traps}
     found |= {"divergences": divergences, "claims": claims, "mishaps": mishaps, "unasked": unasked}
-    found |= {f"help {name}": partial(help_of, name) for name in COMMANDS}
+    found |= {f"help {name}": partial(help_of, name) for name in commands()}
     found |= {f"picture {machine.name}": partial(picture, machine) for machine in MACHINES.values()}
     found |= {f"tables {machine.name}": partial(tables, machine) for machine in MACHINES.values()}
     return found
+
+
+def commands() -> Iterator[str]:
+    """Every command, and those of a group after it: `demo`, `demo log-retry`."""
+    for name in COMMANDS:
+        yield name
+        found = cli.get_command(click.Context(cli), name)
+        if isinstance(found, click.Group):
+            yield from (f"{name} {each}" for each in found.commands)
 
 
 # ------------------------------------------------------------------ the texts
@@ -69,11 +78,12 @@ def tables(machine: Machine) -> str:
 def help_of(name: str = "") -> str:
     """What `--help` prints, at a fixed width."""
     context = click.Context(cli, info_name="backup-fsm", terminal_width=WIDTH, max_content_width=WIDTH)
-    command: click.Command | None = cli
-    if name:
-        command = cli.get_command(context, name)
-        context = click.Context(command or cli, context, name, terminal_width=WIDTH, max_content_width=WIDTH)
-    assert command is not None  # the names are those of COMMANDS
+    command: click.Command = cli
+    for word in name.split():
+        assert isinstance(command, click.Group)
+        found = command.get_command(context, word)
+        assert found is not None  # the names are those of `commands`
+        command, context = found, click.Context(found, context, word, terminal_width=WIDTH, max_content_width=WIDTH)
     context.help_option_names = ["-h", "--help"]
     return f"```text\n{command.get_help(context)}\n```"
 

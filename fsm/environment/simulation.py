@@ -7,6 +7,8 @@ is asked where a call may fail or a program's step may end badly. What people do
 
 from __future__ import annotations
 
+import base64
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -110,11 +112,18 @@ class Task:
     exists: bool = False
     paused_by: str | None = None
 
+    @property
+    def standing(self) -> str:
+        """In one word, as an observation says it."""
+        if not self.exists:
+            return "Absent"
+        return "Running" if self.paused_by is None else "Paused"
+
     def etcd(self) -> Etcd:
         """The keys in PD."""
         if not self.exists:
             return Etcd()
-        paused = () if self.paused_by is None else (b"not JSON" if self.paused_by else b"",)
+        paused = () if self.paused_by is None else (_pause_info(self.paused_by),)
         return Etcd((COMMIT_TS.to_bytes(8, "big"),), (b"task",), paused)
 
     def after(self, command: str) -> Task | None:
@@ -123,6 +132,15 @@ class Task:
             return None
         changes = {"start": Task(True), "stop": Task(), "pause": Task(True, ""), "resume": Task(True)}
         return changes.get(command, self)
+
+
+def _pause_info(error: str) -> bytes:
+    """What TiKV writes beside a task that it paused because of an error; of a pause by hand nothing need be there."""
+    if not error:
+        return b""
+    payload = base64.b64encode(error.encode()).decode()
+    info = {"severity": "ERROR", "payload_type": "text/plain;charset=UTF-8", "payload": payload}
+    return json.dumps(info).encode()
 
 
 @dataclass
@@ -241,6 +259,23 @@ class Simulation:
         """A user deletes a Job."""
         server, _ = api.job_deleted(self.server, (self.namespace, name), self.now.seconds)
         self._store(server, _USER)
+
+    def work(self, pod: Pod) -> None:
+        """The program in a pod that has not ended makes its next step."""
+        self.steps += 1
+        self._go_on_in_pod(pod)
+
+    def kill(self, pod: Pod) -> None:
+        """A pod is killed: its program ends wherever it is, and writes nothing more."""
+        self._die(pod)
+
+    def lose(self, pod: Pod) -> None:
+        """The node of a pod is lost: its Job counts as failed, and its program goes on."""
+        self._lose(pod)
+
+    def switch_off(self, pod: Pod) -> None:
+        """The node of a lost pod is surely off: its program has ended."""
+        self._end_lost(pod)
 
     def change_cluster(self, cluster: TidbCluster | None) -> None:
         """The TidbCluster is changed, or goes."""
@@ -543,9 +578,13 @@ def _is_execute(entry: Entry) -> bool:
 
 
 def simulation_of(
-    backup: Backup, fate: Fate, seen: Callable[[Item, Author], None], cluster: TidbCluster | None = None
+    backup: Backup,
+    fate: Fate,
+    seen: Callable[[Item, Author], None],
+    cluster: TidbCluster | None = None,
+    created_at: int = 1_700_000_000,
 ) -> Simulation:
-    """A cluster in which this Backup was just created."""
-    start = at_second(1_700_000_000)
+    """A cluster in which this Backup was created just now, at that Unix second."""
+    start = at_second(created_at)
     server = replace(api.created(Server(), backup, start.seconds), history=())
     return Simulation(server, fate, seen, cluster, backup.metadata.namespace, start)
