@@ -114,14 +114,17 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     if plain == "wished" and _is_resumed(observation.backup, retries, command):
         plain = "aborted"
+    if plain == "repeatable" and command == current_command(observation.backup) and _is_unfinished(job):
+        plain = "scheduled"  # its Scheduled was never written
     if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
         return plain
     if command != current_command(observation.backup):
-        return "superseded" if plain in ("failed", "aborted") or _is_handed_over(sub, last) else plain
+        gone = job is None and last.superseded_at is not None
+        return "superseded" if plain in ("failed", "aborted") or gone or _is_handed_over(sub, last) else plain
     if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last):
         return plain
     if last.real_retry_at is not None:
-        if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
+        if _is_done(sub, last) or not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
             return plain
         return "held" if retries.status.state == "held" and _is_of(job, last) else "retrying"
     if plain == "wished":
@@ -131,7 +134,16 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
 
 def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
     """The retry has begun, and the operator is yet to write of the next attempt."""
-    return last.real_retry_at is not None and sub is not None and sub.phase == Phase.RETRY_FAILED
+    marked = sub is not None and sub.phase == Phase.RETRY_FAILED
+    return last.real_retry_at is not None and marked and not _is_done(sub, last)
+
+
+def _is_done(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
+    """The command was complete once the retry had begun: what has failed since is a failure of its own."""
+    begun = time_of(last.real_retry_at)
+    conditions = () if sub is None else sub.conditions
+    completed = (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE)
+    return begun is not None and any(at >= begun for at in completed)
 
 
 def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -142,6 +154,10 @@ def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
 def is_hidden(plain: str, job: SeenJob | None, last: LogRetryRecord) -> bool:
     """What the sub-status says is a late word of the attempt that has failed already: its Job is there still."""
     return plain in ("failed", "aborted", "scheduled", "preparing", "running") and _is_of(job, last)
+
+
+def _is_unfinished(job: SeenJob | None) -> bool:
+    return job is not None and not (job.gone or job.failed or job.succeeded)
 
 
 def _is_of(job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -214,11 +230,11 @@ def _healthy(observation: Observation, command: str, since: int) -> int:
         return 0
     times = {each.type: time_of(each.last_transition_time) or 0 for each in sub.conditions}
     completed = times.get(Phase.COMPLETE, 0)
-    later = [at for type_, at in times.items() if type_ is not Phase.COMPLETE and at > completed]
     job = newest_of(observation, command)
     ended = job.job.status.condition("Failed") if job is not None else None
-    later += [at for at in (time_of(ended.last_transition_time) if ended is not None else None,) if at is not None]
-    return max(later, default=completed) - completed if completed >= since else 0
+    seen = [*times.values(), *((time_of(ended.last_transition_time) or 0,) if ended is not None else ())]
+    later = [at for at in seen if at > completed]
+    return min(later, default=completed) - completed if completed >= since else 0
 
 
 def newest_of(observation: Observation, command: str) -> SeenJob | None:
