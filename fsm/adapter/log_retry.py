@@ -23,11 +23,12 @@ from fsm.model import (
     LogCommand,
     LogRetryRecord,
     LogRetryStatus,
+    LogSubCommandStatus,
     OnErrorPause,
     Phase,
     RetryLimits,
 )
-from fsm.rules import current_command, is_synced, log_job_name
+from fsm.rules import current_command, log_job_name
 
 ERROR_PAUSE, TASK_NOT_FOUND = "LogBackupErrorPaused", "LogBackupTaskNotFound"
 """The reasons the operator gives for what it saw of the task, whatever became of the Job (operator-semantics 6.5)."""
@@ -110,16 +111,20 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     last = retries.status.last
     if retries.limits(command) is None:
         return plain
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
     if plain == "wished" and _is_resumed(observation.backup, retries, command):
         plain = "aborted"
+    if plain == "repeatable" and command == current_command(observation.backup) and _is_unfinished(job):
+        plain = "scheduled"  # its Scheduled was never written
     if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
         return plain
     if command != current_command(observation.backup):
-        return "superseded" if plain in ("failed", "aborted") or _is_handed_over(observation.backup, last) else plain
+        gone = job is None and last.superseded_at is not None
+        return "superseded" if plain in ("failed", "aborted") or gone or _is_handed_over(sub, last) else plain
     if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last):
         return plain
     if last.real_retry_at is not None:
-        if not (_is_handed_over(observation.backup, last) or is_hidden(plain, job, last)):
+        if _is_done(sub, last) or not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
             return plain
         return "held" if retries.status.state == "held" and _is_of(job, last) else "retrying"
     if plain == "wished":
@@ -127,12 +132,18 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     return retries.status.state if retries.status.state in WAITING else "backoff_waiting"
 
 
-def _is_handed_over(backup: Backup, last: LogRetryRecord) -> bool:
-    """The retry has begun, and the operator is yet to write of the next attempt. Of a command that is in sync it makes
-    no Job: there RetryFailed says something else, such as an error pause."""
-    sub = backup.status.log_sub_command_statuses.get(last.command)
-    waits = sub is not None and sub.phase == Phase.RETRY_FAILED and not is_synced(backup, last.command)
-    return waits and last.real_retry_at is not None
+def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
+    """The retry has begun, and the operator is yet to write of the next attempt."""
+    marked = sub is not None and sub.phase == Phase.RETRY_FAILED
+    return last.real_retry_at is not None and marked and not _is_done(sub, last)
+
+
+def _is_done(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
+    """The command was complete once the retry had begun: what has failed since is a failure of its own."""
+    begun = time_of(last.real_retry_at)
+    conditions = () if sub is None else sub.conditions
+    completed = (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE)
+    return begun is not None and any(at >= begun for at in completed)
 
 
 def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -146,6 +157,10 @@ def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
 def is_hidden(plain: str, job: SeenJob | None, last: LogRetryRecord) -> bool:
     """What the sub-status says is a late word of the attempt that has failed already: its Job is there still."""
     return plain in ("failed", "aborted", "scheduled", "preparing", "running") and _is_of(job, last)
+
+
+def _is_unfinished(job: SeenJob | None) -> bool:
+    return job is not None and not (job.gone or job.failed or job.succeeded)
 
 
 def _is_of(job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -218,11 +233,11 @@ def _healthy(observation: Observation, command: str, since: int) -> int:
         return 0
     times = {each.type: time_of(each.last_transition_time) or 0 for each in sub.conditions}
     completed = times.get(Phase.COMPLETE, 0)
-    later = [at for type_, at in times.items() if type_ is not Phase.COMPLETE and at > completed]
     job = newest_of(observation, command)
     ended = job.job.status.condition("Failed") if job is not None else None
-    later += [at for at in (time_of(ended.last_transition_time) if ended is not None else None,) if at is not None]
-    return max(later, default=completed) - completed if completed >= since else 0
+    seen = [*times.values(), *((time_of(ended.last_transition_time) or 0,) if ended is not None else ())]
+    later = [at for at in seen if at > completed]
+    return min(later, default=completed) - completed if completed >= since else 0
 
 
 def newest_of(observation: Observation, command: str) -> SeenJob | None:

@@ -165,7 +165,7 @@ class _Case:
     def obstacle(self, context: LogContext) -> Finding | None:
         """What stands against a retry whatever the task says and the clock."""
         if self.policy.suspend:
-            said = "the policy is suspended (spec.suspend); retryTimeout goes on meanwhile"
+            said = "the policy says suspend: true; retryTimeout goes on meanwhile"
             return Finding(Look.BLOCKED, "Suspended", said)
         last = self.retries.status.last
         told = {context.records[-1].original, *((last.original_reason, last.cause) if last is not None else ())}
@@ -239,8 +239,7 @@ def _of_work(case: _Case) -> Event | None:
     if case.job.failed or case.job.succeeded:
         said = f"Job {name} has ended, and its program's result was never written"
         return Event("job_failed", case.now, reason="ResultNotWritten", message=said, uid=case.job.uid)
-    deleting = case.job.job.metadata.deletion_timestamp is not None
-    if case.limits is None or case.policy.suspend or deleting or not case.is_overdue:
+    if case.limits is None or case.policy.suspend or not case.is_overdue:
         return None
     after = format_duration(case.limits.attempt_timeout)
     said = f"Job {name} was not finished {after} after it was created"
@@ -446,8 +445,10 @@ class _Deciding:
         last = self.retries.last
         if last is None or last.command == self.case.command or last.superseded_at or last.mended_at:
             return
+        state = command_state_of(self.case.observation, last.command)
         streams = last.command == LogCommand.START and bool(self.case.status.commit_ts)
-        if not streams and command_state_of(self.case.observation, last.command) == "superseded":
+        is_off = last.is_open and state not in ("complete", "repeatable")
+        if is_off or (state == "superseded" and not streams):
             self.retries = self.retries.with_last(superseded_at=text_of(self.case.now))
             self.retries = self.retries.with_(state="", reason="", message="", since=None)
 

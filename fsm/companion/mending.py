@@ -20,7 +20,8 @@ def completed(observation: Observation, command: str, now: int) -> BackupStatus:
     path = status.backup_path or storage_path(observation.backup.spec)
     status = _updated(status, command, Phase.RUNNING, Update(backup_path=path), now)
     commit_ts = status.commit_ts or observation.task_commit_ts
-    started = Update(time_started=now, time_completed=now, commit_ts=commit_ts)
+    at = now if status.time_started is None else None  # one that had started before keeps its times
+    started = Update(time_started=at, time_completed=at, commit_ts=commit_ts)
     return _updated(status, command, Phase.COMPLETE, started, now)
 
 

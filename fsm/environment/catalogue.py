@@ -19,7 +19,7 @@ from fsm.environment.world.slots import BACKUP, CLEAN, FAILED, STOP, UNSCHEDULAB
 from fsm.environment.world.thread import HANDLER, WORKER
 from fsm.kernel import Property, StepPredicate, Taken, always, eventually, leads_to, never, recoverable, steps
 from fsm.model import LogCommand, Mode
-from fsm.rules import current_command, is_synced
+from fsm.rules import current_command
 
 SNAPSHOT, LOG = Mode.SNAPSHOT.value, Mode.LOG.value
 HOLDS, VIOLATED, VACUOUS = "holds", "violated", "vacuous"
@@ -769,8 +769,7 @@ def _is_handed_over(view: Any) -> bool:
     if held is None or held.deleting or held.retry is None or _is_held(held):
         return False
     failure, command = held.retry.failure, _command(held)
-    runs_again = not is_synced(backup_of(held), command)
-    return failure.begun and runs_again and failure.command == command and held.phase_of(command) == "RetryFailed"
+    return failure.begun and not failure.done and failure.command == command and held.phase_of(command) == "RetryFailed"
 
 
 def _by_companion(taken: Taken) -> bool:
@@ -960,7 +959,7 @@ CATALOGUE = (*SNAPSHOT_CLAIMS, *LOG_CLAIMS, *COMPANION_CLAIMS)
 UNASKED: Mapping[str, str] = {
     "OneAttempt": "cannot be broken here: all attempts have one Job name, and the API server holds one Job of a name",
     "ReplaceAfterGone": "cannot be broken here: a Job is refused while another one of its name is there",
-    "NonRetryable": "the operator has no list of reasons that are not retried; the companion's is tested in tests/companion",
+    "NonRetryable": "the operator has no such list of reasons; the companion's is tested in tests/companion",
     "CleanStop": "what the task leaves behind in PD is not held: no pause keys, no safepoints",
     "CheckpointMonotone": "the checkpoint is not held",
     "ScheduleNoOverlap": "schedules are not part of the world",

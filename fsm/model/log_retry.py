@@ -71,7 +71,8 @@ class RetryLimits(NamedTuple):
         return min(base + base * self.jitter * fraction // (100 << 64), self.max_duration)
 
     def longest(self) -> int:
-        """All delays together, each with all its jitter: what the retries take where every attempt fails at once."""
+        """All delays together, each with all its jitter and up to the full second in which its retry is expected: what
+        the retries take where every attempt fails at once."""
         total, retry = 0, 1
         while retry <= self.max_times and (retry == 1 or self.base(retry) > self.base(retry - 1)):
             total, retry = total + self._longest(retry), retry + 1
@@ -79,10 +80,13 @@ class RetryLimits(NamedTuple):
 
     def _longest(self, retry: int) -> int:
         base = self.base(retry)
-        return min(base + base * self.jitter // 100, self.max_duration)
+        return -(-min(base + base * self.jitter // 100, self.max_duration) // SECOND) * SECOND
 
 
 # ------------------------------------------------------------------ the policy as it is written
+
+
+_EXPECTED = "a LogBackupRetryPolicy"
 
 
 def _duration(text: str) -> str:
@@ -97,7 +101,7 @@ def _duration(text: str) -> str:
 
 Duration = Annotated[str, AfterValidator(_duration)]
 """Go text of at least a second, kept as it was given."""
-Times = Annotated[Int, Field(ge=0)]
+Times = Annotated[Int, Field(ge=0, le=2**31 - 1)]
 Percent = Annotated[Int, Field(ge=0, le=100)]
 
 
@@ -161,11 +165,13 @@ class LogBackupRetryPolicy(_Strict):
 
     @classmethod
     def from_text(cls, text: str, place: Place | None = None) -> Self:
-        """The policy of a JSON or YAML text; an InputError says what is wrong, and where."""
+        """The policy of a JSON or YAML text without aliases; an InputError says what is wrong, and where."""
         try:
             return cls.model_validate(_parsed(text, place))
         except ValidationError as error:
             raise errors_of(error, place)[0] from None
+        except RecursionError:
+            raise InputError("it is nested too deep", expected=_EXPECTED, place=place) from None
 
     def limits_of(self, command: str) -> RetryLimits | None:
         """What is in force for a command, None where it is not retried."""
@@ -196,7 +202,7 @@ def _limits(policy: LogBackupRetryPolicy, command: LogCommand) -> RetryLimits:
 
 def contradictions_of(policy: LogBackupRetryPolicy) -> list[tuple[str, str, str]]:
     """What in a policy cannot be meant: (path, a sentence, what was expected), empty where there is nothing."""
-    if not policy.commands:
+    if not policy.commands and policy.max_retry_times:
         return [("commands", "no command is retried", "a command, or maxRetryTimes: 0 to switch retries off")]
     return [found for command in policy.commands for found in _of_command(policy, command)]
 
@@ -208,7 +214,7 @@ def _of_command(policy: LogBackupRetryPolicy, command: LogCommand) -> list[tuple
         problem = f"{command}: maxRetryDuration {most} is shorter than minRetryDuration {least}"
         return [(_path(policy, command, "max_retry_duration"), problem, f"at least {least}")]
     needed = limits.longest() + limits.max_times * SECOND  # a retry begins in a later second than it is expected in
-    if limits.max_times and needed > limits.timeout:
+    if needed > limits.timeout:
         problem = (
             f"{command}: retryTimeout {format_duration(limits.timeout)} leaves no room for {limits.max_times} retries, "
             f"whose delays alone may take {_round(needed)}"
@@ -234,14 +240,25 @@ def _parsed(text: str, place: Place | None) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        pass
+        return _parsed_yaml(text, place)
+
+
+def _parsed_yaml(text: str, place: Place | None) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        if not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            return yaml.safe_load(text)
+        problem = "an alias (*) is not read"  # few of them make a value without end
     except yaml.YAMLError as error:
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise InputError(f"neither JSON nor YAML: {problem}", expected="a LogBackupRetryPolicy", place=place) from None
+        problem = f"neither JSON nor YAML: {_on_one_line(getattr(error, 'problem', None) or error)}"
+    except (ValueError, LookupError, AttributeError) as error:  # of a date, a number, or a tag that cannot be so
+        problem = f"neither JSON nor YAML: {_on_one_line(error)}"
+    raise InputError(problem, expected=_EXPECTED, place=place) from None
+
+
+def _on_one_line(problem: object) -> str:
+    return " ".join(str(problem).split())
 
 
 # ------------------------------------------------------------------ the records

@@ -16,6 +16,9 @@ GIVEN = "<given>"
 NULL = "<null>"
 """Label of the branch that was null; its complaints say nothing, since the other branch has them."""
 
+KEY = "[key]"
+"""What pydantic says of a name in a map that may not stand there; the path ends with that name."""
+
 CONTRADICTION = "contradiction"
 """The type of an error whose context says all: `path`, `problem`, `expected`."""
 
@@ -25,7 +28,6 @@ _SHOWN = 60  # characters of a wrong value
 _EXPECTED = {
     "extra_forbidden": "no such key",
     "greater_than_equal": "a number that is not negative",
-    "less_than_equal": "at most 100",
     "string_type": "text",
     "string_too_short": "text that is not empty",
     "int_type": "a whole number",
@@ -65,7 +67,7 @@ def _input_error(error: ErrorDetails, place: Place) -> InputError:
 
 def _path(error: ErrorDetails) -> str:
     """`status.conditions[2].lastTransitionTime`: inside the object, also where the object is a watch item's."""
-    loc = [part for part in error["loc"] if part != GIVEN]
+    loc = [part for part in error["loc"] if part not in (GIVEN, KEY)]
     if loc[:1] == ["object"] and loc[1:2] and loc[1] in _KINDS:
         loc = loc[2:] or ["object"]
     elif loc[:1] and loc[0] in _KINDS:
@@ -111,6 +113,8 @@ def _expected(error: ErrorDetails) -> str:
         return _EXPECTED_FIELDS.get(str(error["loc"][-1]), "a value")
     if error["type"] == "json_invalid":
         return "one JSON value"
+    if error["type"] == "less_than_equal":
+        return f"at most {context['le']}"
     return _EXPECTED.get(error["type"]) or _listed(str(context.get("expected") or error["msg"]))
 
 

@@ -16,6 +16,7 @@ from fsm.environment.world.retries import (
     Retry,
     annotations_of,
     held_retry,
+    is_done,
     policy_name,
     retry_ticked,
 )
@@ -267,7 +268,7 @@ def backup_of(held: Held) -> Backup:
         backup_path=held.path,
         commit_ts=held.commit_ts,
         log_success_truncate_until=held.truncated,
-        log_sub_command_statuses={sub.command: _sub(sub) for sub in held.subs},
+        log_sub_command_statuses={sub.command: _sub(sub, is_done(sub.command, held.retry)) for sub in held.subs},
     )
     records = tuple(_record(number, record) for number, record in enumerate(held.records, 1))
     status = status.with_(backoff_retry_status=records)
@@ -322,12 +323,15 @@ def _condition(told: Told) -> Condition:
 
 
 @lru_cache(maxsize=4096)
-def _sub(sub: Sub) -> LogSubCommandStatus:
+def _sub(sub: Sub, done: bool) -> LogSubCommandStatus:
+    told = sub.conditions
+    if done and sub.phase != Phase.COMPLETE:
+        told = (*told, Told(Phase.COMPLETE.value))
     return LogSubCommandStatus(
         command=sub.command,
         log_truncating_until=sub.until,
         phase=sub.phase,
-        conditions=_conditions(sub.conditions),
+        conditions=_conditions(told),
     )
 
 

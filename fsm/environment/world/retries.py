@@ -20,6 +20,7 @@ from fsm.model import (
     LogBackupRetryPolicy,
     LogRetryRecord,
     LogRetryStatus,
+    Phase,
     seconds_of,
     text_of,
 )
@@ -55,7 +56,8 @@ _NAMES = {text: name for name, text in POLICIES.items()}
 
 class Failure(Value, frozen=True):
     """The newest record. `first` is how many ticks ago the episode began, `left` those until the retry is due, `job`
-    the number of the Job that failed, -1 where it was never seen."""
+    the number of the Job that failed, -1 where it was never seen. `done`: the command was complete after the
+    retry had begun."""
 
     command: str
     number: int = 1
@@ -63,6 +65,7 @@ class Failure(Value, frozen=True):
     left: int = 0
     job: int = -1
     begun: bool = False
+    done: bool = False
     superseded: bool = False
 
 
@@ -113,8 +116,17 @@ def held_retry(backup: Backup, now: int, tick: int, longest: int) -> Retry | Non
         0 if last.real_retry_at is not None else _left(last, now),
         int(last.job_uid.rpartition("-")[2]) if last.job_uid else -1,
         last.real_retry_at is not None,
+        _is_done(backup, last),
     )
     return Retry(failure, status.state, status.reason)
+
+
+def _is_done(backup: Backup, last: LogRetryRecord) -> bool:
+    sub = backup.status.log_sub_command_statuses.get(last.command)
+    if last.real_retry_at is None or sub is None:
+        return False
+    times = (each.last_transition_time for each in sub.conditions if each.type == Phase.COMPLETE)
+    return any(time is not None and seconds_of(time) >= seconds_of(last.real_retry_at) for time in times)
 
 
 def _left(record: LogRetryRecord, now: int) -> int:
@@ -165,6 +177,11 @@ def _text(retry: Retry, now: int, tick: int) -> str:
     records = (last,) if failure.number == 1 else (first, last)
     since = text_of(now - tick) if retry.state else None
     return LogRetryStatus(records=records, state=retry.state, reason=retry.reason, message="", since=since).to_text()
+
+
+def is_done(command: str, retry: Retry | None) -> bool:
+    """The command's status has to say that it was complete, whatever it says now."""
+    return retry is not None and retry.failure.command == command and retry.failure.done
 
 
 # ------------------------------------------------------------------ time
