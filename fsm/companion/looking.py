@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from fsm.adapter import Observation, Task
-from fsm.model import LogBackupRetryPolicy, LogCommand, OnErrorPause
+from fsm.model import LogBackupRetryPolicy, LogCommand, OnErrorPause, Phase
 from fsm.reference import storage_path
 
 
@@ -70,21 +70,23 @@ def paused_by_error(error: str) -> Finding:
     )
 
 
+SHOWN = {Phase.STOPPED: Task.ABSENT, Phase.PAUSED: Task.PAUSED, Phase.RUNNING: Task.RUNNING}
+"""What the task is where a command is done that settles the Backup in this phase."""
+
+
 def look_of(observation: Observation, command: str, policy: LogBackupRetryPolicy) -> Finding:
     """What the task says about a failed command."""
-    task = observation.task
-    if command == LogCommand.TRUNCATE:
-        return MAY_BEGIN  # the task has nothing to do with it, and what is truncated the storage alone knows
-    if task is Task.UNKNOWN:
+    known = LogCommand(command)
+    if known is not LogCommand.START and known.settles is None:
+        return MAY_BEGIN  # it does nothing to the task: how far it came the storage alone knows
+    if observation.task is Task.UNKNOWN:
         return UNSEEN
-    if command == LogCommand.START:
+    if known is LogCommand.START:
         return _of_start(observation, policy)
-    if command == LogCommand.STOP:
-        return HOLDS if task is Task.ABSENT else MAY_BEGIN
-    if task is Task.ABSENT:
-        return NOTHING_TO_DO_IT_TO
-    wished = Task.PAUSED if command == LogCommand.PAUSE else Task.RUNNING
-    return HOLDS if task is wished else MAY_BEGIN
+    assert known.settles is not None
+    if observation.task is SHOWN[known.settles]:
+        return HOLDS
+    return NOTHING_TO_DO_IT_TO if observation.task is Task.ABSENT else MAY_BEGIN
 
 
 def _of_start(observation: Observation, policy: LogBackupRetryPolicy) -> Finding:

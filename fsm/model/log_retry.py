@@ -123,7 +123,7 @@ class CommandRetryPolicy(_Strict):
     reset_after: Duration | None = None
 
 
-RETRIED = (LogCommand.START, LogCommand.STOP, LogCommand.PAUSE, LogCommand.RESUME)
+RETRIED = tuple(each for each in LogCommand if each is LogCommand.START or each.settles is not None)
 """What is retried where `commands` does not say: a look at the task tells whether a retry is needed."""
 
 _TRUNCATE = {"min_retry_duration": "5m", "max_retry_duration": "1h", "retry_timeout": "24h", "attempt_timeout": "6h"}
