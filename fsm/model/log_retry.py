@@ -241,6 +241,9 @@ def _parsed(text: str, place: Place | None) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        mark = getattr(error, "problem_mark", None)
+        if place is not None and place.file and mark is not None:
+            place = Place(place.file, mark.line + 1, place.path)
         raise InputError(f"neither JSON nor YAML: {problem}", expected="a LogBackupRetryPolicy", place=place) from None
 
 
