@@ -19,7 +19,7 @@ help:
 	@echo 'make run         replay the bundled stories: timelines with verdicts, pictures in build/pictures'
 	@echo 'make test        the tests'
 	@echo 'make exhaustive  the slow and complete tests'
-	@echo 'make check       the property catalogue in both worlds; stories go to build/stories'
+	@echo 'make check       the property catalogue in every world; stories go to build/stories'
 	@echo 'make lint        style, types, and who may import whom'
 	@echo 'make conformance fresh vectors from the operator itself, judged; needs Go (SEED=7 N=1000)'
 	@echo 'make vectors     print the checked-in vectors anew; needs Go, and takes three minutes'
@@ -42,6 +42,7 @@ exhaustive: $(VENV)/.dev
 check: $(VENV)/.run
 	$(BIN)/backup-fsm check --world operator-v1.6 --stories build/stories/operator-v1.6
 	$(BIN)/backup-fsm check --world ours --stories build/stories/ours
+	$(BIN)/backup-fsm check --world operator-v1.6+companion --stories build/stories/operator-v1.6+companion
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -22,7 +22,7 @@ from fsm.cli.options import FILE, output_option
 from fsm.cli.output import JsonObject, Output, Span, compact
 from fsm.cli.pictures import FORMS, Pictures
 from fsm.cli.progress import Progress
-from fsm.cli.reading import CountingFold, Findings, code_of
+from fsm.cli.reading import STDIN, CountingFold, Findings, code_of
 from fsm.cli.timeline import Report, Timeline
 from fsm.environment.demo import DRAWN, FAULTS, NAME, NAMESPACE, Act, Change, LogRetryStory
 from fsm.errors import InputError, Place, UsageError
@@ -193,7 +193,7 @@ def log_retry(
     pictures = None if no_diagrams else Pictures(Path(diagrams or PLACE), diagram_format)
     pace = (SPEED if speed is None else speed) if real_time else None
     drawn = drawn_faults(faults, seed)
-    wish = Wish(output, seed, drawn, _policy(file), file or "", pace, pictures, record, findings_matter, verbose)
+    wish = Wish(output, seed, drawn, _policy(file), _shown(file), pace, pictures, record, findings_matter, verbose)
     code = _text(wish) if output == "text" else _json(wish)
     if record is not None:
         say(f"wrote the watch items to {record}")
@@ -218,7 +218,7 @@ def _policy(file: str | None) -> str:
     """The text of the policy as it stands in the file; an InputError with the place if it is none."""
     if file is None:
         return DEFAULT_POLICY
-    place = Place("<stdin>" if file == "-" else file)
+    place = Place(_shown(file))
     expected = "a LogBackupRetryPolicy as YAML or JSON"
     try:
         with click.open_file(file, "rb") as stream:
@@ -237,6 +237,10 @@ def _policy(file: str | None) -> str:
     except RecursionError:
         raise InputError("this is nested too deeply", expected=expected, place=place) from None
     return decoded
+
+
+def _shown(file: str | None) -> str:
+    return "the defaults" if file is None else STDIN if file == "-" else file
 
 
 MOST_BYTES = 256 * 1024
@@ -373,7 +377,7 @@ def _text(wish: Wish) -> int:
     telling = _Telling(wish)
     output = Output(before=telling.clear)
     output.live = output.live or wish.speed is not None
-    output.line(Span("log-retry", "title"), Span(f"  {_told(wish)}", "dim"))
+    output.paragraph(Span("log-retry", "title"), _told(wish), len("log-retry") + 2, "dim")
     timeline = StoryLine(output, with_docs=wish.verbose)
     fold = telling.fold(timeline)
     timeline.legend()
@@ -388,7 +392,7 @@ def _text(wish: Wish) -> int:
 
 def _told(wish: Wish) -> str:
     faults = ", ".join(f"{name} {number}" for name, number in wish.faults.items()) or "none but the story's"
-    return f"seed {wish.seed}; policy: {wish.file or 'the defaults'}; faults: {faults}"
+    return f"seed {wish.seed}; policy: {wish.file}; faults: {faults}"
 
 
 def _json(wish: Wish) -> int:

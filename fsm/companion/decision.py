@@ -146,14 +146,19 @@ class _Case:
     @property
     def is_believed(self) -> bool:
         """The operator has told within the last minute what it saw of the task."""
+        return self.now < self.believed_until
+
+    @property
+    def believed_until(self) -> int:
+        """The second in which the operator has to look at the task again, after what it told of it last."""
         sub = self.status.log_sub_command_statuses.get(self.command)
         if sub is None:
-            return False
+            return 0
         told = (each for each in (*self.status.conditions, *sub.conditions) if each.type == sub.phase)
         times = [
             time_of(each.last_transition_time) or 0 for each in told if each.reason in (ERROR_PAUSE, TASK_NOT_FOUND)
         ]
-        return self.now <= max(times, default=0) + BELIEVED
+        return max(times, default=-BELIEVED - 1) + BELIEVED + 1
 
     def others_at_work(self) -> str:
         """The name of an unfinished Job of another command, "" where there is none."""
@@ -501,7 +506,8 @@ class _Deciding:
     def _requeues(self) -> tuple[RequeueAt, ...]:
         leaf, case = _lane(self.state), self.case
         if leaf == "backoff_waiting":
-            return (RequeueAt(self.state.context.records[-1].expected + 1),)
+            due = self.state.context.records[-1].expected + 1
+            return (RequeueAt(min(due, case.believed_until) if case.is_believed else due),)
         if leaf == "verifying":
             return (RequeueAt(case.now + LOOK_AGAIN),)
         if leaf in ("held", *_ENDED) and leaf not in _ended_for_good(case):

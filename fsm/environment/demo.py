@@ -636,8 +636,8 @@ class LogRetryStory:
         _, times, until = self._again
         if times:
             more = "once more" if times == 1 else f"{times} times more"
-            said = f"writes that {more}: the operator has written otherwise each time"
-            self._out.append(Act(until, "companion", said))
+            said = f"has written that {more} until {text_of(until)}: the operator wrote otherwise each time"
+            self._out.append(Act(self.now, "companion", said))
         self._again = "", 0, 0
 
     def _remark(self, text: str) -> None:

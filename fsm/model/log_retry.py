@@ -252,6 +252,9 @@ def _parsed_yaml(text: str, place: Place | None) -> Any:
         problem = "an alias (*) is not read"  # few of them make a value without end
     except yaml.YAMLError as error:
         problem = f"neither JSON nor YAML: {_on_one_line(getattr(error, 'problem', None) or error)}"
+        mark = getattr(error, "problem_mark", None)
+        if place is not None and place.file and mark is not None:
+            place = Place(place.file, mark.line + 1, place.path)
     except (ValueError, LookupError, AttributeError) as error:  # of a date, a number, or a tag that cannot be so
         problem = f"neither JSON nor YAML: {_on_one_line(error)}"
     raise InputError(problem, expected=_EXPECTED, place=place) from None
