@@ -78,6 +78,7 @@ MOST_MOVES = 20_000
 
 _STAGES = ("start", "pause", "resume", "error", "stop")
 _CLUSTER = TidbCluster(NAMESPACE, "basic", tikv_image="pingcap/tikv:v8.5.2")
+_WRITTEN = (Phase.SCHEDULED, Phase.PREPARE, Phase.RUNNING)
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _OPERATOR = ("operator", "watch", "worker", "ticker")
 _WEIGHTS = {"program": 0.15}
@@ -463,14 +464,16 @@ class LogRetryStory:
                 self._faults.remove(fault)
 
     def _at_work(self) -> list[Pod]:
-        """Pods whose Job may still come to any end."""
-        jobs = self.simulation.server.jobs
-        found = []
-        for pod in self.simulation.pods.values():
-            job = jobs.get(pod.job)
-            if job is not None and job.metadata.uid == pod.uid and pod.ended is None and not pod.lost:
-                found.append(pod)
-        return [pod for pod in found if jobs[pod.job].metadata.deletion_timestamp is None]
+        """Pods that may still come to any end, and of whose Job the operator has written."""
+        return [pod for pod in self.simulation.pods.values() if self._is_at_work(pod)]
+
+    def _is_at_work(self, pod: Pod) -> bool:
+        backup, job = self.simulation.server.backup, self.simulation.server.jobs.get(pod.job)
+        if backup is None or job is None or job.metadata.uid != pod.uid or pod.ended is not None or pod.lost:
+            return False
+        subs = backup.status.log_sub_command_statuses.items()
+        written = any(log_job_name(NAME, name) == pod.job and sub.phase in _WRITTEN for name, sub in subs)
+        return written and job.metadata.deletion_timestamp is None
 
     def _kill_some(self) -> bool:
         pods = self._at_work()
