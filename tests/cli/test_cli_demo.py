@@ -149,7 +149,7 @@ def test_json_is_that_of_a_replay_with_the_story_beside_it(run: Run, answered: t
     assert answer["droppedActs"] == 0
     backup = answer["backups"][0]
     assert (backup["state"], backup["verdict"], backup["unexpected"]) == ("stopped", "done", [])
-    assert sum(each["cause"] == "OOMKilled" for each in answer["jobs"]) >= 2
+    assert sum(each["cause"] == "OOMKilled" for each in answer["jobs"]) >= 1
 
 
 def test_text_and_json_tell_the_same(run: Run, answered: tuple[Any, str]) -> None:
@@ -494,7 +494,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int, short: tuple[str, ...]
     arguments = (*short, "--no-diagrams") if columns != 80 else (*QUIET, "--faults", "2")
     lines = Terminal(*arguments, columns=columns, NO_COLOR="1").shown().splitlines()
     assert len(lines) > 20
-    too_wide = [line for line in lines if len(line.rpartition("\r\x1b[K")[2]) > columns]
+    too_wide = [line for line in lines if len(line.removeprefix("\x1b[K")) > columns]
     assert [line for line in too_wide if " " in line.strip()] == []
 
 

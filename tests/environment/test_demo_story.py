@@ -61,7 +61,7 @@ def test_by_the_defaults_two_kills_are_retried_and_everything_that_is_wished_com
     assert acts(told, "fault") == ["the pod of backup-demo-log-log-start is killed without a word: OOMKilled"] * 2
     first_two = [("log-start", 1, "OOMKilled", "real_retry_at"), ("log-start", 2, "OOMKilled", "real_retry_at")]
     assert records(story)[:2] == first_two
-    assert [text for text in acts(told, "companion") if text.startswith("looks at the task")] == [
+    assert [text for text in acts(told, "companion") if text.startswith("looks at the task (Absent)")] == [
         "looks at the task (Absent): tells the operator to run log-start again, retry 1",
         "looks at the task (Absent): tells the operator to run log-start again, retry 2",
     ]
