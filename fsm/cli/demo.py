@@ -359,9 +359,9 @@ class LiveLine:
         now = self.begin + int((time.monotonic() - self._started) * speed)
         waits = "" if self.due is None or self.due < now else f", next retry in {self.due - now} s"
         text = f"{text_of(now)[11:19]} ×{speed:g}  {self.state}{waits}"
+        self._shown = True  # first, for Ctrl-C may come in between
         sys.stderr.write("\r\x1b[K" + _writable(text)[: shutil.get_terminal_size().columns - 1])
         sys.stderr.flush()
-        self._shown = True
 
 
 def _writable(text: str) -> str:
