@@ -310,6 +310,7 @@ def _of_hold(case: _Case, state: MachineState) -> Event | None:
 _BY_TASK = (
     "TaskIsGone",
     "TaskIsAbsent",
+    "TaskIsBack",
     "TaskIsPausedByHand",
     "CommitTsIsUnknown",
     "BackupPathIsUnknown",

@@ -194,7 +194,7 @@ def test_what_was_reported_failed_is_recorded_with_its_reason(
     backup = current(phase=phase, reason=reason, status={"phase": phase, **status})
     scene = look(backup, job_of("log-start", *conditions), now=clock(3))
     assert scene.outcome == Outcome("backoff_waiting", (RECORDS,), "", (), 61)
-    assert (scene.records[0].original_reason, scene.records[0].job_uid) == (reason, "j-1")
+    assert (scene.records[0].original_reason, scene.records[0].job_uid) == (reason, "" if status else "j-1")
 
 
 def error_pause(policy: str, notes_: str = "") -> Backup:
@@ -218,10 +218,24 @@ def test_a_pause_by_an_error_is_watched_where_the_policy_holds() -> None:
     """Whoever resumes it has the Backup mended, which nothing in the operator does (S9)."""
     scene = look(error_pause("Hold"), job_of("log-start", "Complete"), task=Task.PAUSED, error="disk", now=clock(3))
     assert scene.outcome == Outcome("idle", (), "", (), 60)
-    resumed = look(error_pause("Hold"), job_of("log-start", "Complete"), task=Task.RUNNING, now=clock(3))
+    resumed = look(error_pause("Hold"), job_of("log-start", "Complete"), task=Task.RUNNING, now=clock(4, 1))
     assert resumed.outcome.state == "idle"
     assert resumed.after.backup.status.phase == "Running"
     assert resumed.after.backup.status.log_sub_command_statuses["log-start"].phase == "Complete"
+
+
+def test_what_the_operator_has_seen_of_the_task_is_not_mended_while_it_believes_it() -> None:
+    """It would say so again (6.5): that takes a minute."""
+    believed = look(error_pause("Hold"), task=Task.RUNNING, now=clock(4))
+    assert believed.outcome.patched == ()
+    gone = current(
+        phase="Failed",
+        status={"phase": "Failed", **STARTED},
+        sub={"conditions": [condition("Failed", at(3), reason="LogBackupTaskNotFound")]},
+    )
+    recorded = look(gone, task=Task.RUNNING, now=clock(4))
+    assert recorded.outcome == Outcome("backoff_waiting", (RECORDS,), "", (), 1)
+    assert again(recorded.after, clock(4, 1)).outcome.state == "idle"
 
 
 @pytest.mark.parametrize(
@@ -377,7 +391,16 @@ def test_a_start_is_held_where_its_path_does_not_follow_from_the_spec() -> None:
     assert look(backup, job_of("log-start", *FAILED), task=Task.RUNNING).outcome.held == "BackupPathIsUnknown"
 
 
-@pytest.mark.parametrize("reason", ["TaskIsPausedByHand", "TaskIsPausedByError", "TaskIsGone", "TaskIsAbsent"])
+@pytest.mark.parametrize("task", ["running", "paused by hand", "paused by an error"])
+def test_a_stop_of_what_is_stopped_already_is_held_where_the_task_is_there_again(task: str) -> None:
+    """The operator takes it for done and would never make the Job."""
+    scene = looked_at("log-stop", task, status={"phase": "Stopped"})
+    assert (scene.outcome.state, scene.outcome.held) == ("held", "TaskIsBack")
+
+
+@pytest.mark.parametrize(
+    "reason", ["TaskIsPausedByHand", "TaskIsPausedByError", "TaskIsGone", "TaskIsAbsent", "TaskIsBack"]
+)
 def test_what_the_task_holds_stays_held_while_the_task_cannot_be_seen(reason: str) -> None:
     backup = current(notes=waiting(state="held", reason=reason))
     assert look(backup, job_of("log-start", *FAILED)).outcome == Outcome("held", (), reason, (), 60)
@@ -725,8 +748,32 @@ def test_a_late_word_cannot_fail_the_next_attempt_while_its_job_is_at_work(phase
 def test_a_record_is_of_its_own_job_alone(phase: str) -> None:
     """A failed Job that is not the one on record is another failure, also while that one's retry waits."""
     scene = look(current(phase=phase, notes=waiting()), job_of("log-start", *FAILED, uid="j-2", created=at(4)))
-    assert [each.job_uid for each in scene.records] == ["j-1", "j-2"]
-    assert [each.episode for each in scene.records] == [1, 2]
+    assert [(each.job_uid, each.retry_num) for each in scene.records] == [("j-1", 1), ("j-2", 2)]
+    assert [each.episode for each in scene.records] == [1, 1], "whoever has run it again, nothing was well in between"
+
+
+@pytest.mark.parametrize("state", ["backoff_waiting", "verifying", "held", "exhausted", "timed_out"])
+@pytest.mark.parametrize(("minute", "episode", "number"), [(32, 1, 2), (33, 2, 1)], ids=["soon", "after resetAfter"])
+def test_a_failure_that_mended_itself_is_over(state: str, minute: int, episode: int, number: int) -> None:
+    """The attempt was complete after all, at minute 3: what fails later is not that failure, nor as old."""
+    sub = {"conditions": [condition("Complete", at(3)), condition("Failed", at(minute))]}
+    backup = current("log-pause", "Failed", notes=waiting("log-pause", state, reason="any"), sub=sub)
+    scene = look(backup, job_of("log-pause", "Complete"), task=Task.RUNNING, now=clock(400))
+    assert [(each.episode, each.retry_num) for each in scene.records] == [(1, 1), (episode, number)]
+    assert scene.outcome.state == ("timed_out" if episode == 1 else "backoff_waiting")
+
+
+def test_whoever_runs_a_command_again_no_failure_is_counted_anew() -> None:
+    """Else there would be no end to them."""
+    open_ = notes(*json.loads(spent())["records"][:2], record(3, jobUid="j-3"), state="held", reason="JobIsTerminating")
+    scene = look(current(notes=open_), job_of("log-start", *FAILED, uid="j-4", created=at(4)), task=Task.ABSENT)
+    assert (scene.outcome.state, scene.records[-1].retry_num) == ("exhausted", 4)
+
+
+def test_a_truncation_that_fails_after_another_one_begins_an_episode() -> None:
+    later = current("log-truncate", notes=waiting("log-truncate"))
+    scene = look(later, job_of("log-truncate", *FAILED, uid="j-2", created=at(4)))
+    assert [(each.episode, each.retry_num) for each in scene.records] == [(1, 1), (2, 1)]
 
 
 @pytest.mark.parametrize("phase", LATE_WORDS)

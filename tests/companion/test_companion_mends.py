@@ -16,7 +16,7 @@ from fsm.environment.simulation import Simulation, Task, simulation_of
 from fsm.machines import CreateJob
 from fsm.model import Backup, BackupStatus, Job
 from fsm.reference import Result, TidbCluster
-from tests.things import BORN
+from tests.things import BORN, condition
 
 BEFORE = {
     "log-start": Task(),
@@ -127,9 +127,10 @@ def test_wherever_the_program_is_cut_off_the_backup_ends_as_if_it_had_not_been(c
 def test_a_log_backup_that_had_started_keeps_when_it_did(task: Task) -> None:
     """The program had written that long ago."""
     status = {"phase": "Failed", "commitTs": "400036290571534337", "timeStarted": BORN, "backupPath": "s3://backups"}
-    sub = {"timeStarted": BORN, "timeCompleted": BORN}
+    told = condition("Failed", "2023-01-01T00:00:00Z", reason="LogBackupTaskNotFound")
+    sub = {"timeStarted": BORN, "timeCompleted": BORN, "conditions": [told]}
     policy = {**NO_JITTER, "onErrorPause": "Hold"}
-    backup = current(phase="Failed", reason="LogBackupTaskNotFound", policy=policy, status=status, sub=sub)
+    backup = current(phase="Failed", policy=policy, status=status, sub=sub)
     simulation, _ = cluster_with(backup, "log-start")
     run(simulation, 0)
     died(simulation)
