@@ -121,10 +121,10 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     if command != current_command(observation.backup):
         gone = job is None and last.superseded_at is not None
         return "superseded" if plain in ("failed", "aborted") or gone or _is_handed_over(sub, last) else plain
-    if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last):
+    if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last) or _is_done(sub, last):
         return plain
     if last.real_retry_at is not None:
-        if _is_done(sub, last) or not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
+        if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
             return plain
         return "held" if retries.status.state == "held" and _is_of(job, last) else "retrying"
     if plain == "wished":
@@ -139,11 +139,11 @@ def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bo
 
 
 def _is_done(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
-    """The command was complete once the retry had begun: what has failed since is a failure of its own."""
-    begun = time_of(last.real_retry_at)
+    """The command was complete after the failure: what has failed since is a failure of its own."""
+    begun, detected = time_of(last.real_retry_at), time_of(last.detect_failed_at) or 0
     conditions = () if sub is None else sub.conditions
     completed = (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE)
-    return begun is not None and any(at >= begun for at in completed)
+    return any(at > detected if begun is None else at >= begun for at in completed)
 
 
 def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -220,10 +220,14 @@ def _goes_on(observation: Observation, command: str) -> bool:
         return False
     if last.mended_at is not None or last.superseded_at is not None:
         return False
-    if last.real_retry_at is None:
-        job = newest_of(observation, command)
-        return not _is_another(job, last)
-    return _healthy(observation, command, time_of(last.real_retry_at) or 0) * SECOND < limits.reset_after
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
+    if last.real_retry_at is None and not _is_done(sub, last):
+        if not _is_another(newest_of(observation, command), last):
+            return True
+        if command == LogCommand.TRUNCATE:
+            return False  # as a rule to another point, which is another wish
+    since = time_of(last.real_retry_at or last.detect_failed_at) or 0  # the operator may have run it again by itself
+    return _healthy(observation, command, since) * SECOND < limits.reset_after
 
 
 def _healthy(observation: Observation, command: str, since: int) -> int:

@@ -114,6 +114,13 @@ class _Case:
         return self.observation.backup.status
 
     @property
+    def is_of_an_older_wish(self) -> bool:
+        """What stands in the status is a truncation to another point: the operator runs the new one by itself (6.2)."""
+        sub = self.status.log_sub_command_statuses.get(self.command)
+        until = self.observation.backup.spec.log_truncate_until
+        return self.command == LogCommand.TRUNCATE and sub is not None and sub.log_truncating_until != until
+
+    @property
     def unfinished(self) -> SeenJob | None:
         """The command's Job while it is not finished: the operator would wait for it for ever (4.6)."""
         return self.job if self.job is not None and not (self.job.failed or self.job.succeeded) else None
@@ -238,6 +245,8 @@ def _event(case: _Case, state: MachineState) -> Event | None:
 
 def _of_work(case: _Case) -> Event | None:
     name = log_job_name(case.observation.backup.metadata.name, case.command)
+    if case.job is None and case.is_of_an_older_wish:
+        return None
     if case.job is None:
         gone = f"Job {name} was removed before it had finished"
         return Event("job_vanished", case.now, reason="JobVanished", message=gone)
@@ -301,6 +310,7 @@ def _of_hold(case: _Case, state: MachineState) -> Event | None:
 _BY_TASK = (
     "TaskIsGone",
     "TaskIsAbsent",
+    "TaskIsBack",
     "TaskIsPausedByHand",
     "CommitTsIsUnknown",
     "BackupPathIsUnknown",

@@ -43,6 +43,11 @@ NOTHING_TO_DO_IT_TO = Finding(
     "TaskIsAbsent",
     "there is no task that could be paused or resumed; wish log-start to have it started, or log-stop",
 )
+TASK_IS_BACK = Finding(
+    Look.BLOCKED,
+    "TaskIsBack",
+    "the log backup was stopped, and its task is there again; `br log stop` ends it",
+)
 PAUSED_BY_HAND = Finding(
     Look.BLOCKED,
     "TaskIsPausedByHand",
@@ -86,7 +91,10 @@ def look_of(observation: Observation, command: str, policy: LogBackupRetryPolicy
     assert known.settles is not None
     if observation.task is SHOWN[known.settles]:
         return HOLDS
-    return NOTHING_TO_DO_IT_TO if observation.task is Task.ABSENT else MAY_BEGIN
+    if observation.task is Task.ABSENT:
+        return NOTHING_TO_DO_IT_TO
+    # a Backup that says Stopped is in sync with that wish for the operator, which runs nothing then (6.3)
+    return TASK_IS_BACK if known.settles == Phase.STOPPED == observation.backup.status.phase else MAY_BEGIN
 
 
 def _of_start(observation: Observation, policy: LogBackupRetryPolicy) -> Finding:

@@ -43,10 +43,9 @@ def standing_still(status: BackupStatus, command: str) -> BackupStatus:
 
 def given_up(status: BackupStatus, command: str, message: str, now: int) -> BackupStatus:
     """The command has failed for good; whole phase and conditions stay as they are, for a deletion reads them (S13)."""
-    whole = (status.phase, status.conditions)
     condition = Condition(type=Phase.FAILED, status="True", reason="AlreadyFailed", message=message, command=command)
     after = _with_condition(status, condition, None, now)
-    return after.with_(phase=whole[0], conditions=whole[1])
+    return status.with_(log_sub_command_statuses=after.log_sub_command_statuses)
 
 
 def _updated(status: BackupStatus, command: str, phase: Phase, update: Update, now: int) -> BackupStatus:

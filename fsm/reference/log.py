@@ -56,7 +56,7 @@ def sync_with_kernel(handle: Handle) -> Program[None]:
         return
     if state.paused_by_error:
         yield from _error_paused(handle, state.pause_reason)
-    yield from _double_checked(handle, state)
+    yield from _double_checked(handle, state, entry)
 
 
 def _state(handle: Handle, entry: Tracked) -> Program[TaskState]:
@@ -87,15 +87,18 @@ def _error_paused(handle: Handle, reason: str) -> Program[None]:
     raise GoError(f"l{problem}")
 
 
-def _double_checked(handle: Handle, state: TaskState) -> Program[None]:
-    """A difference is noted at first, and followed when it is seen again under the same command."""
+def _double_checked(handle: Handle, state: TaskState, held: Tracked) -> Program[None]:
+    """A difference is noted at first, and followed when it is seen again under the same command. An entry that the
+    ticker has removed meanwhile is `held` on to, and what is noted there is lost."""
     command = current_command(handle.backup)
-    entry: Tracked = yield ReadTracked(handle.key)
+    found: Tracked | None = yield ReadTracked(handle.key)
+    entry = held if found is None else found
     seen_before = entry.inconsistent and entry.last_command == command
     differs = not is_consistent(command, state)
     if differs and seen_before:
         yield from _follow(handle, state)
-    yield WriteTracked(handle.key, replace(entry, inconsistent=differs and not seen_before, last_command=command))
+    if found is not None:
+        yield WriteTracked(handle.key, replace(entry, inconsistent=differs and not seen_before, last_command=command))
 
 
 def _follow(handle: Handle, state: TaskState) -> Program[None]:
