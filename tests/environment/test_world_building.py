@@ -11,7 +11,7 @@ from world_walks import Walk
 
 from fsm.check import explore
 from fsm.check.exploration import explored
-from fsm.environment import MISHAPS, OPERATOR, OURS, WORLDS, Wish, world_of
+from fsm.environment import BESIDE, MISHAPS, OPERATOR, OURS, WORLDS, Wish, world_of
 from fsm.environment.world.slots import CLEAN, OF_MODE, STOP
 from fsm.errors import UsageError
 from fsm.kernel import Kind, World
@@ -123,6 +123,11 @@ ROWS = (
     Row("log", {"edit": 1, "truncate": 1}, ("user wishes a *", "Job log-truncate starts", "pod log-truncate goes on")),
     Row("log", {"edit": 1, "truncate": 1}, ("Job log-truncate ends",)),
     Row("log", {"delete": 1}, ("user deletes", "Job stop *s", "pod stop goes on", "Job clean *s", "pod clean goes on")),
+    Row("log", {"kill": 1}, ("companion acts",), (BESIDE,)),
+    Row("log", {"kill": 1, "faults": 2, "slow": 1, "crash": 1}, ("companion is slow", "companion goes on"), (BESIDE,)),
+    Row("log", {"kill": 1, "faults": 2, "slow": 1, "crash": 1}, ("companion forgets",), (BESIDE,)),
+    Row("log", {"faults": 2, "pending": 1, "crash": 1}, ("companion dies",), (BESIDE,)),
+    Row("log", {"kill": 1, "faults": 1, "pd": 1}, ("companion looks in vain",), (BESIDE,)),
     Row("log", POD, ("Job log-start goes", *(each.replace("*", "log-start*") for each in OF_POD))),
 )  # fmt: skip
 SLOT_ROWS = tuple(
@@ -141,6 +146,7 @@ NEVER: Mapping[tuple[str, str], Mapping[str, str]] = {
     (OPERATOR, "log"): {"handler goes on": "the handler of a log backup asks nobody: it only enqueues",
                         "handler: *": "the handler of a log backup asks nobody: it only enqueues"},
     (OURS, "snapshot"): {"* clean *": "our decision removes no data"},
+    (BESIDE, "log"): {"handler goes on": "it is the operator's", "handler: *": "it is the operator's"},
 }  # fmt: skip
 """Rules that are never taken, with the reason."""
 
@@ -163,7 +169,8 @@ def _cases() -> Iterator[Any]:
 def test_with_these_budgets_the_rules_are_taken(
     name: str, mode: str, budgets: Mapping[str, int], rows: list[Row]
 ) -> None:
-    world = world_of(name, mode, budgets, wish=CLEANS)
+    wish = CLEANS._replace(policy="once") if name == BESIDE else CLEANS
+    world = world_of(name, mode, budgets, wish=wish)
     taken = explored(world).fired
     for row in rows:
         for pattern in row.rules:
@@ -174,8 +181,10 @@ def test_with_these_budgets_the_rules_are_taken(
 
 @pytest.mark.parametrize(("name", "mode"), WORLDS)
 def test_a_rule_is_taken_under_some_budgets_or_has_a_reason_why_it_never_is(name: str, mode: str) -> None:
+    """Beside the companion the operator's rules are what they are without it."""
     world = world_of(name, mode, {})
-    rows = [row for row in (*ROWS, *SLOT_ROWS) if name in row.worlds and row.mode == mode]
+    names = {name, OPERATOR} if name == BESIDE else {name}
+    rows = [row for row in (*ROWS, *SLOT_ROWS) if names & set(row.worlds) and row.mode == mode]
     taken = set().union(*(_matching(pattern, world) for row in rows for pattern in row.rules))
     never = set().union(*(_matching(pattern, world) for pattern in NEVER.get((name, mode), {})))
     assert taken | never == {rule.name for rule in world.rules}
