@@ -68,8 +68,6 @@ QUIET = 900
 """Seconds without a change after which nothing is expected to come by itself."""
 SOON = 60
 """A companion that comes back within so many seconds only watches; one that comes back later has planned something."""
-LONGEST_PAUSE = 64
-"""Seconds; where a write of the companion is undone again and again, it looks no more often."""
 IDLE_ROUNDS = 6
 """Resyncs and ticks in a row that changed nothing, after which the next ones are taken not to either."""
 
@@ -158,7 +156,6 @@ class LogRetryStory:
         self._faults = [self._drawn_fault(name) for name in DRAWN for _ in range(self.faults.get(name, 0))]
         self._armed: Counter[str] = Counter()
         self._again = ("", 0, 0)
-        self._not_before = 0
         self._mover = ""
         self._until_when: dict[str, int] = {}
         self._news = True
@@ -358,7 +355,7 @@ class LogRetryStory:
         for pod in self.simulation.pods.values():
             if pod.ended is None:
                 yield "program", lambda pod=pod: self._work(pod)  # type: ignore[misc]
-        if not self._lasts("companion") and self._not_before <= self.now:
+        if not self._lasts("companion"):
             if self.companion.effects:
                 yield "companion", self._perform
             elif self._news or (self.companion.wake is not None and self.companion.wake <= self.now):
@@ -374,7 +371,7 @@ class LogRetryStory:
 
     def _pass_time(self, end: int | None) -> None:
         """Until the next time that anybody waits for."""
-        times = [self._changed_at + QUIET, self.companion.wake, self._not_before, end, *self._until_when.values()]
+        times = [self._changed_at + QUIET, self.companion.wake, end, *self._until_when.values()]
         times += [fault.due for fault in self._faults]
         times += [-(-due.nanoseconds // SECOND) for due in self.simulation.operator.queue.delayed.values()]
         beats: list[int] = []
@@ -621,11 +618,9 @@ class LogRetryStory:
         self._out.append(Change(self.now, type_, shown))
 
     def _act_of_companion(self, text: str) -> None:
-        """The same over and over, because somebody else writes otherwise in between, is told once and counted; like any
-        controller's shell this one makes pauses then, each twice as long."""
+        """The same over and over, because somebody else writes otherwise in between, is told once and counted."""
         if text == self._again[0]:
-            times = self._again[1] + 1
-            self._again, self._not_before = (text, times, self.now), self.now + min(1 << times, LONGEST_PAUSE)
+            self._again = text, self._again[1] + 1, self.now
         else:
             self._act("companion", text)
             self._again = text, 0, self.now
