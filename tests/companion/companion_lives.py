@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsm.adapter import Observation, PatchBackup, SeenJob, state_of_log
+from fsm.adapter import Observation, PatchBackup, SeenJob, command_state_of, state_of_log
 from fsm.adapter import Task as Seen
 from fsm.adapter.log_retry import retries_of
 from fsm.adapter.patches import patched
@@ -63,9 +63,11 @@ class Mishaps:
     operator_is_quick: bool = False
 
 
+PATIENT = json.dumps(POLICY | {"attemptTimeout": "24h"})
 CALM = Mishaps(kill=0.2, lose=0, call=0, operator_dies=0, edit=0, by_hand=0, job_deleted=0, operator_is_quick=True)
 """Only pods die, and companions, and no pod before the operator has done all that it had to do: it makes a Job again by
-itself where one has failed by the time that it comes to it (S7's other side)."""
+itself where one has failed by the time that it comes to it (S7's other side). To be lived with the policy PATIENT: in a
+random order of moves much time passes."""
 
 
 def backup_of(annotations: Mapping[str, str]) -> Backup:
@@ -251,6 +253,7 @@ class Life:
         for each in effects:
             if isinstance(each, DeleteJob):
                 self._judge_deletion(after, each)
+        self._judge_wish(sighting, after)
         if decision.steps and not _changes_command(sighting, after):
             ended, found = decision.steps[-1].after.configuration[-1], state_of_log(after).configuration[-1]
             if patch is not None and ended != found:
@@ -289,6 +292,14 @@ class Life:
             if not (each.failed or each.succeeded):
                 self._broken(f"no retry while Job {each.job.metadata.name} is at work")
 
+    def _judge_wish(self, sighting: Observation, after: Observation) -> None:
+        """Where another command is wished nothing is left that could be retried."""
+        last = retries_of(after).status.last
+        if last is None or not last.is_open or last.command == current_command(sighting.backup):
+            return
+        if command_state_of(after, last.command) not in ("complete", "repeatable"):
+            self._broken("another wish ends the retry of the old one")
+
     def _judge_deletion(self, after: Observation, effect: DeleteJob) -> None:
         job = next((each for each in after.jobs if each.uid == effect.uid), None)
         if job is None or job.failed or job.succeeded:
@@ -303,6 +314,8 @@ class Life:
             if item.type == "ADDED" and author.who in OPERATOR:
                 self.created[item.object.metadata.name.removeprefix("backup-demo-")] += 1
             self.writes.append((f"{author.who} {item.type}", _plain(item.object.to_json())))
+            if author.who is Who.COMPANION and item.object.metadata.uid not in self.by_uid:
+                self._broken("only a Job whose failure is on record is deleted")
             return
         self.writes.append((f"{author.who} {item.type}", _plain(item.object.to_json())))
         if author.who is Who.COMPANION:
@@ -328,6 +341,14 @@ class Life:
         if record.real_retry_at is not None and (known is None or known.real_retry_at is None):
             self.handed_over[record.command] += 1
         same[number] = record
+
+    def counted(self) -> Life:
+        """Of a calm life: one Job a command, and one for each retry."""
+        for command, jobs in self.created.items():
+            retried = self.handed_over[command]
+            if jobs > 1 + retried or retried > POLICY["maxRetryTimes"]:  # type: ignore[operator]
+                self._broken(f"one Job and one for each of so many retries: {jobs} of {command}, and {retried} retries")
+        return self
 
     # -------------------------------------------------------------- is it settled?
 

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from companion_lives import CALM, POLICY, Life, Mishaps, keep_the_rules
+from companion_lives import CALM, PATIENT, POLICY, Life, Mishaps, keep_the_rules
 
 ALL = {"commands": {each: {} for each in ("log-start", "log-stop", "log-pause", "log-resume")}}
 
@@ -69,7 +69,7 @@ KINDS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_whatever_goes_wrong_the_rules_are_kept_and_in_the_end_all_is_settled(kind: Any) -> None:
     """Done, superseded, or held, exhausted or timed out with a reason."""
-    keep_the_rules(range(10), lambda seed: Life(seed, **kind).lived(500).settled())
+    keep_the_rules(range(6), lambda seed: Life(seed, **kind).lived(500).settled())
 
 
 @pytest.mark.exhaustive
@@ -81,18 +81,14 @@ def test_whatever_goes_wrong_the_rules_are_kept_in_many_lives(kind: Any) -> None
 # ------------------------------------------------------------------ how many Jobs
 
 
-def counted(seed: int, copies: int, moves: int = 700) -> Life:
-    life = Life(seed, policy(attemptTimeout="24h"), copies, CALM).lived(moves).settled()
-    for command, jobs in life.created.items():
-        assert jobs <= 1 + life.handed_over[command], f"seed {seed}: {command} had {jobs} Jobs, {life.handed_over}"
-        assert life.handed_over[command] <= POLICY["maxRetryTimes"], f"seed {seed}: {command} {life.handed_over}"
-    return life
+def counted(seed: int, copies: int, moves: int = 400) -> Life:
+    return Life(seed, PATIENT, copies, CALM).lived(moves).settled().counted()
 
 
 @pytest.mark.parametrize("copies", [1, 2])
 def test_where_only_pods_and_companions_die_there_is_one_job_and_one_for_each_retry(copies: int) -> None:
     """Never more, however often effects are repeated, lost, cut off, or raced by a second copy."""
-    lives = [counted(seed, copies) for seed in range(20)]
+    lives = [counted(seed, copies) for seed in range(12)]
     assert sum(life.handed_over["log-start"] for life in lives) > 10
     assert max(life.created["log-start"] for life in lives) == 1 + POLICY["maxRetryTimes"]  # type: ignore[operator]
 
@@ -108,7 +104,7 @@ def test_lives_are_no_empty_claims() -> None:
     """Every event of the companion's happens in some of them."""
     found: set[str] = set()
     for kind in KINDS.values():
-        for seed in range(3):
+        for seed in range(2):
             found |= set(Life(seed, **kind).lived(500).settled().events)
     assert found >= {
         "attempt_overdue", "blocked", "completed", "failure_recorded", "job_failed", "job_vanished", "released",
