@@ -121,7 +121,7 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     if command != current_command(observation.backup):
         gone = job is None and last.superseded_at is not None
         return "superseded" if plain in ("failed", "aborted") or gone or _is_handed_over(sub, last) else plain
-    if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last) or _is_done(sub, last):
+    if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last) or is_done(sub, last):
         return plain
     if last.real_retry_at is not None:
         if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
@@ -135,15 +135,22 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
 def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
     """The retry has begun, and the operator is yet to write of the next attempt."""
     marked = sub is not None and sub.phase == Phase.RETRY_FAILED
-    return last.real_retry_at is not None and marked and not _is_done(sub, last)
+    return last.real_retry_at is not None and marked and not is_done(sub, last)
 
 
-def _is_done(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
+def is_done(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
     """The command was complete after the failure: what has failed since is a failure of its own."""
     begun, detected = time_of(last.real_retry_at), time_of(last.detect_failed_at) or 0
+    completed = completed_at(sub)
+    return completed > detected if begun is None else completed >= begun
+
+
+def completed_at(sub: LogSubCommandStatus | None) -> int:
+    """When the command was complete last (Unix seconds), 0 where it never was; by the clock of who wrote that."""
     conditions = () if sub is None else sub.conditions
-    completed = (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE)
-    return any(at > detected if begun is None else at >= begun for at in completed)
+    return max(
+        (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE), default=0
+    )
 
 
 def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -221,7 +228,7 @@ def _goes_on(observation: Observation, command: str) -> bool:
     if last.mended_at is not None or last.superseded_at is not None:
         return False
     sub = observation.backup.status.log_sub_command_statuses.get(command)
-    if last.real_retry_at is None and not _is_done(sub, last):
+    if last.real_retry_at is None and not is_done(sub, last):
         if not _is_another(newest_of(observation, command), last):
             return True
         if command == LogCommand.TRUNCATE:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, SeenJob, cause_of, command_state_of, job_of, state_of_log
-from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, Retries, episode_of, retries_of
+from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, Retries, completed_at, episode_of, retries_of
 from fsm.adapter.observation import time_of
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
@@ -437,9 +437,10 @@ class _Deciding:
     def _record(self, context: LogContext) -> None:
         """While it waits the operator shall leave the command alone; where it does not yet it is told."""
         case, new = self.case, context.records[-1]
+        sub = case.status.log_sub_command_statuses.get(case.command)
         record = LogRetryRecord(
             retry_num=new.number,
-            detect_failed_at=text_of(new.detected),
+            detect_failed_at=text_of(max(new.detected, completed_at(sub))),  # another's clock may be ahead
             expected_retry_at=text_of(new.expected),
             retry_reason=new.reason,
             original_reason=new.original,
@@ -449,7 +450,6 @@ class _Deciding:
             cause=case.cause(),
         )
         self.retries = self.retries.with_record(record)
-        sub = case.status.log_sub_command_statuses.get(case.command)
         if (sub is None or sub.phase in ("", Phase.RETRY_FAILED, Phase.REPEATABLE)) and case.unfinished is not None:
             self.status = mending.standing_still(case.status, case.command)
 

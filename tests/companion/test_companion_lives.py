@@ -104,7 +104,7 @@ def test_lives_are_no_empty_claims() -> None:
     """Every event of the companion's happens in some of them."""
     found: set[str] = set()
     for kind in KINDS.values():
-        for seed in range(2):
+        for seed in range(3):
             found |= set(Life(seed, **kind).lived(500).settled().events)
     assert found >= {
         "attempt_overdue", "blocked", "completed", "failure_recorded", "job_failed", "job_vanished", "released",

@@ -324,14 +324,15 @@ def _condition(told: Told) -> Condition:
 
 @lru_cache(maxsize=4096)
 def _sub(sub: Sub, done: bool) -> LogSubCommandStatus:
-    told = sub.conditions
-    if done and sub.phase != Phase.COMPLETE:
-        told = (*told, Told(Phase.COMPLETE.value))
+    conditions = _conditions(sub.conditions)
+    if done:
+        marker = Condition(type=Phase.COMPLETE, status="True", last_transition_time=text_of(NOW - 1))
+        conditions = (*(each for each in conditions if each.type != Phase.COMPLETE), marker)
     return LogSubCommandStatus(
         command=sub.command,
         log_truncating_until=sub.until,
         phase=sub.phase,
-        conditions=_conditions(told),
+        conditions=conditions,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from fsm.adapter.log_retry import is_done as has_completed
 from fsm.kernel import Value
 from fsm.model import (
     MINUTE,
@@ -20,7 +21,6 @@ from fsm.model import (
     LogBackupRetryPolicy,
     LogRetryRecord,
     LogRetryStatus,
-    Phase,
     seconds_of,
     text_of,
 )
@@ -57,7 +57,7 @@ _NAMES = {text: name for name, text in POLICIES.items()}
 class Failure(Value, frozen=True):
     """The newest record. `first` is how many ticks ago the episode began, `left` those until the retry is due, `job`
     the number of the Job that failed, -1 where it was never seen. `done`: the command was complete after the
-    retry had begun."""
+    failure, or after the retry had begun."""
 
     command: str
     number: int = 1
@@ -116,17 +116,9 @@ def held_retry(backup: Backup, now: int, tick: int, longest: int) -> Retry | Non
         0 if last.real_retry_at is not None else _left(last, now),
         int(last.job_uid.rpartition("-")[2]) if last.job_uid else -1,
         last.real_retry_at is not None,
-        _is_done(backup, last),
+        has_completed(backup.status.log_sub_command_statuses.get(last.command), last),
     )
     return Retry(failure, status.state, status.reason)
-
-
-def _is_done(backup: Backup, last: LogRetryRecord) -> bool:
-    sub = backup.status.log_sub_command_statuses.get(last.command)
-    if last.real_retry_at is None or sub is None:
-        return False
-    times = (each.last_transition_time for each in sub.conditions if each.type == Phase.COMPLETE)
-    return any(time is not None and seconds_of(time) >= seconds_of(last.real_retry_at) for time in times)
 
 
 def _left(record: LogRetryRecord, now: int) -> int:
@@ -158,13 +150,17 @@ def annotations_of(policy: str, retry: Retry | None, now: int, tick: int) -> dic
     return annotations
 
 
+_A_WHILE = 30
+"""Seconds, less than half a tick, by which a failure was found before anything that is written now."""
+
+
 @lru_cache(maxsize=1 << 14)
 def _text(retry: Retry, now: int, tick: int) -> str:
     failure = retry.failure
     expected = now + failure.left * 60 - (failure.left == 0)
     last = LogRetryRecord(
         retry_num=failure.number,
-        detect_failed_at=text_of(now - failure.first * tick),
+        detect_failed_at=text_of(now - failure.first * tick - _A_WHILE),
         expected_retry_at=text_of(expected),
         real_retry_at=text_of(now - 2 * tick) if failure.begun else None,
         episode=1,
