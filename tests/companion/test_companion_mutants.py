@@ -10,7 +10,7 @@ import test_companion_decision as scenes
 from companion_lives import CALM, PATIENT, Broken, Life, Mishaps
 
 from fsm.adapter import PatchBackup, log_retry, request_of
-from fsm.companion import decision, looking, mending
+from fsm.companion import case, decision, looking, mending
 from fsm.environment import beside
 from fsm.environment import server as api
 from fsm.machines import DeleteJob
@@ -100,14 +100,14 @@ def _any_job(job: Any, last: Any) -> bool:
 MUTANTS = (
     Mutant(
         "retries without looking",
-        (decision, "look_of"),
+        (case, "look_of"),
         _always(looking.MAY_BEGIN),
         "no retry without a look at the task",
         {},
     ),
     Mutant(
         "mends what it could not see",
-        (decision, "look_of"),
+        (case, "look_of"),
         _hopes,
         "nothing is mended because of a task that was not seen",
         {},
@@ -196,6 +196,6 @@ def test_a_mutant_of_the_companion_breaks_the_rule_that_is_named(
 
 def test_a_retry_beside_another_command_is_noticed_by_its_scene(monkeypatch: pytest.MonkeyPatch) -> None:
     """In lives it hardly ever comes to that."""
-    monkeypatch.setattr(decision._Case, "others_at_work", lambda self: "")
+    monkeypatch.setattr(case.Case, "others_at_work", lambda self: "")
     with pytest.raises(AssertionError, match="Outcome"):
         scenes.test_an_obstacle_holds_the_retry_with_its_reason(*scenes.OBSTACLES[OBSTACLE], scenes.AFTER)

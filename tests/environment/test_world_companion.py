@@ -12,7 +12,7 @@ from fsm.adapter import Observation, PatchBackup, SeenJob
 from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND
 from fsm.adapter.patches import patched
 from fsm.check import check
-from fsm.companion import decision, effects_of, looking, mending
+from fsm.companion import case, effects_of, events, looking, mending
 from fsm.environment import BESIDE, CATALOGUE, OPERATOR, Claim, Wish, world_of
 from fsm.environment.beside import Companion, with_task
 from fsm.environment.simulation import COMMIT_TS, Simulation, Task, simulation_of
@@ -158,26 +158,26 @@ def _one_more(original: Any) -> Any:
 
 
 MUTANTS = (
-    Mutant("retries without looking", (decision, "look_of"), _always(looking.MAY_BEGIN), "look-before-retry"),
-    Mutant("takes what it cannot see for done", (decision, "look_of"), _hopes, "mend-is-true"),
+    Mutant("retries without looking", (case, "look_of"), _always(looking.MAY_BEGIN), "look-before-retry"),
+    Mutant("takes what it cannot see for done", (case, "look_of"), _hopes, "mend-is-true"),
     Mutant("writes twice instead of once", (beside, "effects_of"), _in_two_writes, "retry-is-one-write"),
     Mutant("deletes whatever Job has the name", (beside, "_performed"), _whatever_uid, "only-dead-jobs-go"),
     Mutant(
         "lets a late word fail a Job at work",
-        (decision._Case, "unfinished"),
+        (case.Case, "unfinished"),
         lambda original: property(lambda self: None),
         "failure-counts-once",
         budgets={"faults": 1, "node": 1, "kill": 1, "program": 1},
     ),
     Mutant(
         "retries beside another subcommand",
-        (decision._Case, "others_at_work"),
+        (case.Case, "others_at_work"),
         _always(""),
         "retry-of-the-wish",
     ),
     Mutant("counts one retry too few", (LogPolicy, "max_times"), _one_more, "log-retries-are-bounded"),
     Mutant("writes the whole phase too", (mending, "handed_over"), _whole_too, "whole-is-left-alone"),
-    Mutant("does not notice a Job that will not go", (decision, "_of_retry"), _always(None), "handover-is-taken"),
+    Mutant("does not notice a Job that will not go", (events, "_of_retry"), _always(None), "handover-is-taken"),
     Mutant(
         "never hands over",
         (mending, "handed_over"),
@@ -186,7 +186,7 @@ MUTANTS = (
     ),
     Mutant(
         "looks at no Job that takes too long",
-        (decision._Case, "is_overdue"),
+        (case.Case, "is_overdue"),
         lambda original: property(lambda self: False),
         "commands-have-a-limit",
     ),
@@ -297,7 +297,7 @@ def _is_between_seconds(seen: Observation, now: int) -> bool:
     subs = (each for sub in status.log_sub_command_statuses.values() for each in sub.conditions)
     told = (each for each in (*status.conditions, *subs) if each.reason in {ERROR_PAUSE, TASK_NOT_FOUND})
     ages += [now - seconds_of(each.last_transition_time or "") - 1 for each in told]
-    return not due and all(age >= decision.PATIENCE for age in ages)
+    return not due and all(age >= events.PATIENCE for age in ages)
 
 
 def _is_going(seen: SeenJob) -> bool:

@@ -1,0 +1,150 @@
+"""One sighting of a log backup, and what is asked of it before anything is decided. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsm.adapter import Observation, SeenJob, cause_of, job_of
+from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, Retries
+from fsm.adapter.observation import time_of
+from fsm.companion.looking import Finding, Look, look_of
+from fsm.machines import LogContext
+from fsm.model import SECOND, BackupStatus, LogBackupRetryPolicy, LogCommand, RetryLimits
+from fsm.rules import is_requeued, log_job_name
+
+BELIEVED = 60
+"""Seconds for which the operator goes by what it has seen of the task (operator-semantics 6.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One sighting. `job` is the newest of the current command, None where there is none any more."""
+
+    observation: Observation
+    retries: Retries
+    policy: LogBackupRetryPolicy
+    command: str
+    now: int
+    limits: RetryLimits | None
+    job: SeenJob | None
+
+    @classmethod
+    def of(
+        cls, observation: Observation, retries: Retries, policy: LogBackupRetryPolicy, command: str, now: int
+    ) -> Case:
+        found = job_of(observation, command)
+        job = None if found is None or found.gone else found
+        return cls(observation, retries, policy, command, now, retries.limits(command), job)
+
+    @property
+    def status(self) -> BackupStatus:
+        return self.observation.backup.status
+
+    @property
+    def is_of_an_older_wish(self) -> bool:
+        """What stands in the status is a truncation to another point: the operator runs the new one by itself (6.2)."""
+        sub = self.status.log_sub_command_statuses.get(self.command)
+        until = self.observation.backup.spec.log_truncate_until
+        return self.command == LogCommand.TRUNCATE and sub is not None and sub.log_truncating_until != until
+
+    @property
+    def unfinished(self) -> SeenJob | None:
+        """The command's Job while it is not finished: the operator would wait for it for ever (4.6)."""
+        return self.job if self.job is not None and not (self.job.failed or self.job.succeeded) else None
+
+    @property
+    def overdue_at(self) -> int | None:
+        """The second from which on the unfinished attempt counts as failed."""
+        if self.limits is None or self.unfinished is None:
+            return None
+        return self.unfinished.created_at + self.limits.attempt_timeout // SECOND + 1
+
+    @property
+    def is_overdue(self) -> bool:
+        return self.overdue_at is not None and self.now >= self.overdue_at
+
+    @property
+    def terminating_since(self) -> int | None:
+        """Since when the command's Job is being deleted, None where it is not."""
+        return None if self.job is None else time_of(self.job.job.metadata.deletion_timestamp)
+
+    def look(self) -> Finding:
+        """What the task says."""
+        return look_of(self.observation, self.command, self.policy)
+
+    def holds(self) -> bool:
+        """The wish holds already, no Job of the command is at work that might still change that, and the operator is
+        not about to say otherwise again: it believes for a minute what it has seen of the task (6.5)."""
+        return self.unfinished is None and not self.is_believed and self.look().look is Look.HOLDS
+
+    @property
+    def is_believed(self) -> bool:
+        """The operator has told within the last minute what it saw of the task."""
+        return self.now < self.believed_until
+
+    @property
+    def believed_until(self) -> int:
+        """The second in which the operator has to look at the task again, after what it told of it last."""
+        sub = self.status.log_sub_command_statuses.get(self.command)
+        if sub is None:
+            return 0
+        told = (each for each in (*self.status.conditions, *sub.conditions) if each.type == sub.phase)
+        times = [
+            time_of(each.last_transition_time) or 0 for each in told if each.reason in (ERROR_PAUSE, TASK_NOT_FOUND)
+        ]
+        return max(times, default=-BELIEVED - 1) + BELIEVED + 1
+
+    def others_at_work(self) -> str:
+        """The name of an unfinished Job of another command, "" where there is none."""
+        name = self.observation.backup.metadata.name
+        others = [log_job_name(name, each.value) for each in LogCommand if each != self.command]
+        seen = (each for each in self.observation.jobs if each.job.metadata.name in others)
+        return next((s.job.metadata.name for s in seen if not (s.gone or s.failed or s.succeeded)), "")
+
+    def obstacle(self, context: LogContext) -> Finding | None:
+        """What stands against a retry whatever the task says and the clock."""
+        if self.policy.suspend:
+            said = "the policy says suspend: true; retryTimeout goes on meanwhile"
+            return Finding(Look.BLOCKED, "Suspended", said)
+        last = self.retries.status.last
+        told = {context.records[-1].original, *((last.original_reason, last.cause) if last is not None else ())}
+        hopeless = sorted(told & set(self.policy.non_retryable_reasons))
+        if hopeless:
+            said = f"{hopeless[0]} is one of nonRetryableReasons; mend the cause, then take it off that list"
+            return Finding(Look.BLOCKED, "NotRetryable", said)
+        if self.unfinished is not None:
+            return job_must_go(self.unfinished)
+        other = self.others_at_work()
+        if other:
+            return Finding(
+                Look.BLOCKED, "OtherCommandAtWork", f"Job {other} is at work, and commands run one at a time"
+            )
+        if is_requeued(self.observation.backup):
+            said = f"{self.command} needs a log backup that has started (status.commitTs); wish log-start first"
+            return Finding(Look.BLOCKED, "NotStarted", said)
+        return None
+
+    def failure(self, leaf: str, context: LogContext) -> tuple[str, str]:
+        """(reason, message) of a failure that is about to be recorded; of a hopeless cause that is the reason."""
+        cause = self.cause()
+        reason = cause if cause in self.policy.non_retryable_reasons else context.reason
+        said = f"{self.command} failed" if leaf == "aborted" else context.message
+        return reason, said
+
+    def cause(self) -> str:
+        """Why the pod of the Job failed, "" where that is not known."""
+        return cause_of(self.job.job, self.observation.pods_of(self.job.uid)) or "" if self.job is not None else ""
+
+
+def job_must_go(seen: SeenJob) -> Finding:
+    """A Job stands against the retry, because the operator would wait for it."""
+    name = seen.job.metadata.name
+    if seen.job.metadata.deletion_timestamp is None:
+        return Finding(
+            Look.BLOCKED, "JobIsNotFinished", f"Job {name} is not finished; it is removed once attemptTimeout is over"
+        )
+    said = (
+        f"Job {name} is being deleted and waits for its pods; find out why its pod does not go (a lost node, a "
+        "finalizer), and once its node is surely off, delete it by force"
+    )
+    return Finding(Look.BLOCKED, "JobIsTerminating", said)

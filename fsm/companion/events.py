@@ -1,0 +1,150 @@
+"""Which event of the log chart has come for the current command, by one sighting. Pure; the chart says what follows."""
+
+from __future__ import annotations
+
+from fsm.companion.case import Case, job_must_go
+from fsm.companion.looking import Finding, Look
+from fsm.kernel import Event, MachineState
+from fsm.machines import LOG, LogContext
+from fsm.model import LogCommand, OnExhausted, Phase, format_duration
+from fsm.rules import log_job_name
+
+PATIENCE = 60
+"""Seconds for which a Job that is being deleted may wait for its pods before that is said to hold the retry."""
+
+AT_WORK = ("scheduled", "preparing", "running")
+ENDED = ("exhausted", "timed_out")
+
+
+def event_of(case: Case, state: MachineState) -> Event | None:
+    """The event that has come for the current command, None where there is none."""
+    leaf, context = lane_of(state), state.context
+    if leaf in AT_WORK:
+        return _of_work(case)
+    if case.limits is None or leaf == "invalid":
+        return None
+    if leaf == "idle":
+        return _completed(case) if is_forgotten(case) and case.holds() else None
+    if not case.policy.suspend and leaf not in ended_for_good(case) and case.holds():
+        return _completed(case)
+    if leaf in ("failed", "aborted"):
+        return _of_failure(case, leaf, context)
+    if context.records[-1].real is not None:
+        return _of_retry(case) if leaf == "retrying" else None
+    return _of_waiting(case, state, leaf)
+
+
+def _of_work(case: Case) -> Event | None:
+    name = log_job_name(case.observation.backup.metadata.name, case.command)
+    if case.job is None and case.is_of_an_older_wish:
+        return None
+    if case.job is None:
+        gone = f"Job {name} was removed before it had finished"
+        return Event("job_vanished", case.now, reason="JobVanished", message=gone)
+    if case.job.failed or case.job.succeeded:
+        said = f"Job {name} has ended, and its program's result was never written"
+        return Event("job_failed", case.now, reason="ResultNotWritten", message=said, uid=case.job.uid)
+    if case.limits is None or case.policy.suspend or not case.is_overdue:
+        return None
+    after = format_duration(case.limits.attempt_timeout)
+    said = f"Job {name} was not finished {after} after it was created"
+    return Event("attempt_overdue", case.now, uid=case.job.uid, reason="AttemptTimeout", message=said)
+
+
+def _of_failure(case: Case, leaf: str, context: LogContext) -> Event | None:
+    """A failure is its Job's: before that has ended or takes too long nothing is recorded."""
+    if case.unfinished is not None and not case.is_overdue:
+        return None
+    reason, message = case.failure(leaf, context)
+    return Event("failure_recorded", case.now, reason=reason, message=message)
+
+
+def _of_retry(case: Case) -> Event | None:
+    """The operator has it, and waits for the finished Job to go."""
+    if case.terminating_since is None or case.now < case.terminating_since + PATIENCE or case.job is None:
+        return None
+    return _blocked(case, job_must_go(case.job))
+
+
+def _of_waiting(case: Case, state: MachineState, leaf: str) -> Event | None:
+    tick = Event("tick", case.now)
+    if leaf in ENDED:
+        return None if leaf in ended_for_good(case) or _is_over(state, case.now) else Event("released", case.now)
+    obstacle = case.obstacle(state.context)
+    hopeless = obstacle is not None and obstacle.reason == "NotRetryable"
+    if _is_over(state, case.now) and not hopeless:
+        return tick
+    if obstacle is None and leaf == "verifying":
+        return _of_look(case, case.look())
+    if obstacle is None and leaf == "held":
+        return _of_hold(case, state)
+    if obstacle is None:
+        return tick if _is_due(state, case.now) else None
+    return None if leaf == "held" and obstacle.reason == state.context.reason else _blocked(case, obstacle)
+
+
+def _of_look(case: Case, found: Finding) -> Event | None:
+    if found.look is Look.MAY_BEGIN:
+        return Event("verified", case.now)
+    return _blocked(case, found) if found.look is Look.BLOCKED else None
+
+
+def _of_hold(case: Case, state: MachineState) -> Event | None:
+    """Held by what the task showed: while that is so, or the task cannot be seen, it stays held."""
+    found = case.look()
+    by_task = state.context.reason in _BY_TASK
+    if by_task and (found.look is Look.UNSEEN or found.reason == state.context.reason):
+        return None
+    return _blocked(case, found) if by_task and found.look is Look.BLOCKED else Event("released", case.now)
+
+
+_BY_TASK = (
+    "TaskIsGone",
+    "TaskIsAbsent",
+    "TaskIsBack",
+    "TaskIsPausedByHand",
+    "CommitTsIsUnknown",
+    "BackupPathIsUnknown",
+    "TaskIsPausedByError",
+)
+
+
+def _blocked(case: Case, found: Finding) -> Event:
+    return Event("blocked", case.now, reason=found.reason, message=found.message)
+
+
+def _completed(case: Case) -> Event:
+    started = case.status.commit_ts or case.observation.task_commit_ts
+    return Event("completed", case.now, message=started if case.command == LogCommand.START else "")
+
+
+def is_forgotten(case: Case) -> bool:
+    """A log backup that has started and is marked RetryFailed: nothing in the operator ever says Running again (S9)."""
+    is_start = case.command == LogCommand.START and bool(case.status.commit_ts) and not case.policy.suspend
+    sub = case.status.log_sub_command_statuses.get(case.command)
+    return is_start and case.status.phase == Phase.RETRY_FAILED and sub is not None and sub.phase == Phase.RETRY_FAILED
+
+
+def ended_for_good(case: Case) -> tuple[str, ...]:
+    """The states after which the policy has nobody look any more."""
+    return ENDED if case.policy.on_exhausted is OnExhausted.FAIL else ()
+
+
+def _is_over(state: MachineState, now: int) -> bool:
+    values = _guards(state, now)
+    return values["timed_out"] or values["exceeded"]
+
+
+def _is_due(state: MachineState, now: int) -> bool:
+    return _guards(state, now)["retry_is_due"]
+
+
+def _guards(state: MachineState, now: int) -> dict[str, bool]:
+    """What the chart's guards about limits say of the newest record."""
+    waiting = LOG.state(LOG.leaves(state.configuration)[0], "backoff_waiting", context=state.context)
+    return dict(LOG.guard_values(waiting, Event("tick", now)))
+
+
+def lane_of(state: MachineState) -> str:
+    """The leaf of the lane."""
+    return LOG.leaves(state.configuration)[-1]
