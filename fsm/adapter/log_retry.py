@@ -126,7 +126,8 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     if last.real_retry_at is not None:
         if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
             return plain
-        return "held" if retries.status.state == "held" and _is_of(job, last) else "retrying"
+        is_there = job is not None and not job.gone
+        return "held" if retries.status.state == "held" and is_there else "retrying"
     if plain == "wished":
         return plain
     return retries.status.state if retries.status.state in WAITING else "backoff_waiting"

@@ -327,16 +327,17 @@ class Life:
         if len(text) > MOST_TEXT or len(status.records) > 10:
             self._broken("the annotation stays small")
         for record in status.records:
-            self._judge_record(record)
+            self._judge_record(backup, record)
 
-    def _judge_record(self, record: LogRetryRecord) -> None:
+    def _judge_record(self, backup: Backup, record: LogRetryRecord) -> None:
         """A Job fails once; what the operator says of a started log backup is no failure of the Job that started it."""
         same = self.by_uid.setdefault(record.job_uid, {})
         number = (record.episode, record.retry_num)
         known = same.get(number)
         if known is None and record.job_uid and not record.original_reason.startswith("LogBackup"):
             for other in same.values():
-                if other.superseded_at is None and other.mended_at is None:
+                closed = other.superseded_at is not None or other.mended_at is not None
+                if not closed and not _was_complete_since(backup, other):
                     self._broken(f"two records for the failure of one Job: {other.to_json()}, {record.to_json()}")
         if record.real_retry_at is not None and (known is None or known.real_retry_at is None):
             self.handed_over[record.command] += 1
@@ -372,6 +373,13 @@ class Life:
         """The wish needs a log-start that never was."""
         backup = self.simulation.server.backup
         return backup is not None and is_requeued(backup)
+
+
+def _was_complete_since(backup: Backup, record: LogRetryRecord) -> bool:
+    """What failed was good after all, and has failed again since."""
+    sub = backup.status.log_sub_command_statuses.get(record.command)
+    completed = [each.last_transition_time or "" for each in sub.conditions if each.type == "Complete"] if sub else []
+    return any(at > (record.detect_failed_at or "") for at in completed)
 
 
 def _changes_command(before: Observation, after: Observation) -> bool:

@@ -561,6 +561,15 @@ def test_a_failed_job_that_the_operator_cannot_get_rid_of_is_said_to_hold_the_re
     assert again(held.after._replace(jobs=()), clock(9)).outcome.state == "retrying"
 
 
+def test_a_job_that_the_failure_does_not_name_holds_the_retry_too() -> None:
+    """The first one had vanished; what runs by now has failed before anything was written of it."""
+    handed = current(phase="RetryFailed", notes=notes(record(jobUid="", realRetryAt=at(4)), state="retrying"))
+    going = job_of("log-start", *FAILED, uid="j-2", created=at(4), metadata={"deletionTimestamp": at(5)})
+    held = look(handed, going, task=Task.ABSENT, now=clock(6))
+    assert held.outcome == Outcome("held", (RECORDS,), "JobIsTerminating", (), 60)
+    assert again(held.after, clock(7)).decision.steps == ()
+
+
 # ------------------------------------------------------------------ limits
 
 LATE = clock(361)  # retryTimeout is 6h, and the first failure was at minute 1
