@@ -130,7 +130,8 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
         return "held" if retries.status.state == "held" and is_there else "retrying"
     if plain == "wished":
         return plain
-    return retries.status.state if retries.status.state in WAITING else "backoff_waiting"
+    standing = retries.status.state
+    return standing if standing in WAITING and standing != "retrying" else "backoff_waiting"
 
 
 def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:

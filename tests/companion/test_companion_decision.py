@@ -772,6 +772,24 @@ def test_a_failure_that_mended_itself_is_over(state: str, minute: int, episode: 
     assert scene.outcome.state == ("timed_out" if episode == 1 else "backoff_waiting")
 
 
+def test_a_clock_that_is_behind_the_pod_s_counts_no_failure_twice() -> None:
+    """The record is later than the success that the pod told before."""
+    sub = {"conditions": [condition("Complete", at(5, 30)), condition("Scheduled", at(5, 31))]}
+    first = look(current("log-pause", sub=sub), job_of("log-pause", *FAILED), now=clock(5))
+    assert first.records[0].detect_failed_at == at(5, 31)
+    assert again(first.after, clock(5, 1)).decision.steps == ()
+    seen = first.after._replace(task=Task.RUNNING)
+    handed = again(seen, clock(7))
+    assert handed.outcome.state == "retrying"
+    assert again(handed.after, clock(7)).decision.steps == ()
+
+
+@pytest.mark.parametrize("state", ["", "retrying", "idle", "nonsense"])
+def test_a_record_of_which_nothing_has_come_waits_whatever_else_the_annotation_says(state: str) -> None:
+    scene = look(current(notes=waiting(state=state)), job_of("log-start", *FAILED), task=Task.ABSENT)
+    assert (scene.decision.steps[0].before.configuration[-1], scene.outcome.state) == ("backoff_waiting", "retrying")
+
+
 def test_whoever_runs_a_command_again_no_failure_is_counted_anew() -> None:
     """Else there would be no end to them."""
     open_ = notes(*json.loads(spent())["records"][:2], record(3, jobUid="j-3"), state="held", reason="JobIsTerminating")
