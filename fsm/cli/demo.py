@@ -84,7 +84,9 @@ class Speed(click.ParamType[float]):
         return speed
 
 
-@click.group("demo")
+@click.group(
+    "demo", epilog="\b\nExamples:\n  backup-fsm demo log-retry\n  backup-fsm demo log-retry --seed 7 --faults 3"
+)
 def command() -> None:
     """Tell a story with the simulated cluster: no cluster is needed, and none is touched.
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, command_state_of, state_of_log
 from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, completed_at, episode_of, retries_of
-from fsm.adapter.observation import time_of
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
 from fsm.companion.case import Case
@@ -72,16 +71,7 @@ def decision_of(observation: Observation, policy: LogBackupRetryPolicy | None, n
     if retries.policy is None:
         return Decision()
     state = state_of_log(observation)
-    now = max(now, _completed_at(observation, state.context.command) + 1)
     return _Deciding(Case.of(observation, retries, retries.policy, state.context.command, now), state).decided()
-
-
-def _completed_at(observation: Observation, command: str) -> int:
-    """When the command was complete last, by the clock of whoever wrote that: what fails now has failed later, and were
-    it told by a clock that is behind, its record would look as if it had been made good."""
-    sub = observation.backup.status.log_sub_command_statuses.get(command)
-    found = (each for each in (sub.conditions if sub is not None else ()) if each.type == Phase.COMPLETE)
-    return next((time_of(each.last_transition_time) or 0 for each in found), 0)
 
 
 # ------------------------------------------------------------------ from events to effects
