@@ -123,6 +123,19 @@ def test_wherever_the_program_is_cut_off_the_backup_ends_as_if_it_had_not_been(c
     assert mended > 0
 
 
+def test_where_it_writes_to_is_mended_too_where_the_program_could_not_say_it() -> None:
+    """The path is the one that the program writes before it runs br."""
+    simulation, _ = cluster_with(current("log-start", "Scheduled"), "log-start")
+    run(simulation, 0)
+    died(simulation)
+    simulation.task = Task(exists=True)
+    companion = Companion()
+    companion.look(simulation)
+    assert companion.perform(simulation) is None
+    assert simulation.server.backup is not None
+    assert simulation.server.backup.status.backup_path == ended("log-start").backup_path != ""
+
+
 @pytest.mark.parametrize("task", [Task(exists=True), Task(exists=True, paused_by="disk full")], ids=["runs", "held"])
 def test_a_log_backup_that_had_started_keeps_when_it_did(task: Task) -> None:
     """The program had written that long ago."""
