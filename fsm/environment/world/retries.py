@@ -55,9 +55,9 @@ _NAMES = {text: name for name, text in POLICIES.items()}
 
 
 class Failure(Value, frozen=True):
-    """The newest record. `first` is how many ticks ago the episode began, `left` those until the retry is due, `job`
-    the number of the Job that failed, -1 where it was never seen. `done`: the command was complete after the
-    failure, or after the retry had begun."""
+    """The newest record. `number` is at most one more than the policy allows, `first` is how many ticks ago the episode
+    began, `left` those until the retry is due, `job` the number of the Job that failed, -1 where it was never seen.
+    `done`: the command was complete after the failure, or after the retry had begun."""
 
     command: str
     number: int = 1
@@ -111,7 +111,7 @@ def held_retry(backup: Backup, now: int, tick: int, longest: int) -> Retry | Non
         return Retry(Failure(last.command, superseded=True))
     failure = Failure(
         last.command,
-        last.retry_num,
+        last.retry_num if limits is None else min(last.retry_num, limits.max_times + 1),
         min(round((now - _at(status.episode[0])) / tick), most),
         0 if last.real_retry_at is not None else _left(last, now),
         int(last.job_uid.rpartition("-")[2]) if last.job_uid else -1,
