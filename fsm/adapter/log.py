@@ -96,8 +96,7 @@ def _plain_state(observation: Observation, command: str) -> str:
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     job = job_of(observation, command)
     if sub is None or not sub.phase or sub.phase == Phase.RETRY_FAILED:
-        unfinished = job is not None and not (job.gone or job.failed or job.succeeded)
-        return "scheduled" if unfinished else "wished"
+        return "scheduled" if job is not None and job.at_work else "wished"
     if sub.phase in WORKING:
         if _is_of_an_older_wish(observation, command, sub, job):
             return "wished"
@@ -118,7 +117,7 @@ def _differs(observation: Observation, command: str, sub: LogSubCommandStatus) -
 
 def _is_of_an_older_wish(observation: Observation, command: str, sub: LogSubCommandStatus, job: SeenJob | None) -> bool:
     """An earlier truncate whose Job has ended: the operator removes that Job and runs the new one (6.2)."""
-    return _differs(observation, command, sub) and job is not None and (job.gone or job.failed or job.succeeded)
+    return _differs(observation, command, sub) and job is not None and not job.at_work
 
 
 def job_of(observation: Observation, command: str) -> SeenJob | None:

@@ -15,9 +15,9 @@ from fsm.machines.log_retry import WAITING
 from fsm.model import LogRetryRecord, Phase
 from fsm.rules import current_command, log_job_name
 
-OVERDUE = "AttemptTimeout"
-"""The original reason of an attempt that took too long (fsm/companion/decision.py)."""
-_SEEN_BY_COMPANION = {"JobVanished": "job_vanished", "ResultNotWritten": "job_failed"}
+OVERDUE, VANISHED, UNWRITTEN = "AttemptTimeout", "JobVanished", "ResultNotWritten"
+"""The original reasons of failures that only the companion finds."""
+_SEEN_BY_COMPANION = {VANISHED: "job_vanished", UNWRITTEN: "job_failed"}
 """Failures that the companion found at the very look at which it recorded them."""
 
 _AT_REST = (Phase.SCHEDULED, Phase.PREPARE, Phase.RUNNING, Phase.FAILED)

@@ -66,11 +66,28 @@ def retries_of(observation: Observation) -> Retries:
 _OFF = Retries()
 
 
-def limits_in_force(observation: Observation, command: str) -> RetryLimits | None:
-    """What is in force for a command; None too where the companion does nothing: at a deletion, and without spec.br."""
+def is_looked_after(observation: Observation) -> bool:
+    """The companion does anything about it at all: not at a deletion, and not without spec.br."""
     backup = observation.backup
     deleted = backup.metadata.deletion_timestamp is not None or observation.gone_at is not None
-    return None if deleted or backup.spec.br is None else retries_of(observation).limits(command)
+    return not deleted and backup.spec.br is not None
+
+
+def limits_in_force(observation: Observation, command: str) -> RetryLimits | None:
+    """What is in force for a command; None too where the companion does nothing."""
+    return retries_of(observation).limits(command) if is_looked_after(observation) else None
+
+
+def overdue_at(job: SeenJob, limits: RetryLimits) -> int:
+    """The second from which on an attempt that is not finished counts as failed."""
+    return job.created_at + limits.attempt_timeout // SECOND + 1
+
+
+def other_at_work(observation: Observation, command: str) -> SeenJob | None:
+    """A Job of another subcommand that is not finished; commands run one at a time."""
+    name = observation.backup.metadata.name
+    others = {log_job_name(name, each.value) for each in LogCommand if each != command}
+    return next((each for each in observation.jobs if each.job.metadata.name in others and each.at_work), None)
 
 
 @lru_cache(maxsize=1024)
@@ -87,7 +104,7 @@ def _status(text: str) -> tuple[LogRetryStatus, InputError | None]:
         return NO_RETRIES, None
     place = Place(path=f"metadata.annotations[{STATUS_ANNOTATION}]")
     try:
-        found = LogRetryStatus.from_text(text, place)
+        found = LogRetryStatus.from_json(text, place)
         for number, record in enumerate(found.records):
             _whole(record, number, place)
     except InputError as error:
@@ -114,7 +131,7 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     if plain == "wished" and _is_resumed(observation.backup, retries, command):
         plain = "aborted"
-    if plain == "repeatable" and command == current_command(observation.backup) and _is_unfinished(job):
+    if plain == "repeatable" and command == current_command(observation.backup) and job is not None and job.at_work:
         plain = "scheduled"  # its Scheduled was never written
     if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
         return plain
@@ -160,16 +177,12 @@ def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
     surely another one's."""
     if job is None or job.gone or job.uid == last.job_uid:
         return False
-    return bool(last.job_uid) or not (job.failed or job.succeeded)
+    return bool(last.job_uid) or not job.finished
 
 
 def is_hidden(plain: str, job: SeenJob | None, last: LogRetryRecord) -> bool:
     """What the sub-status says is a late word of the attempt that has failed already: its Job is there still."""
     return plain in ("failed", "aborted", "scheduled", "preparing", "running") and _is_of(job, last)
-
-
-def _is_unfinished(job: SeenJob | None) -> bool:
-    return job is not None and not (job.gone or job.failed or job.succeeded)
 
 
 def _is_of(job: SeenJob | None, last: LogRetryRecord) -> bool:

@@ -49,9 +49,19 @@ class SeenJob:
         return self.deleted_at is not None
 
     @property
+    def finished(self) -> bool:
+        """It has failed or is complete."""
+        return self.failed or self.succeeded
+
+    @property
+    def at_work(self) -> bool:
+        """It is there and not finished; it may be on its way out."""
+        return not (self.gone or self.finished)
+
+    @property
     def vanished(self) -> bool:
         """It went before it had finished."""
-        return self.deleted_at is not None and not self.failed and not self.succeeded
+        return self.gone and not self.finished
 
     @property
     def standing(self) -> tuple[bool, bool, bool, bool]:

@@ -12,14 +12,21 @@ from typing import NamedTuple
 from fsm.adapter import log
 from fsm.adapter.job_verdict import failed_because, job_verdict_of, terminating
 from fsm.adapter.judgement import Judgement, Verdict
-from fsm.adapter.log_retry import Retries, is_error_pause, limits_in_force, retries_of
+from fsm.adapter.log_facts import OVERDUE
+from fsm.adapter.log_retry import (
+    Retries,
+    is_error_pause,
+    limits_in_force,
+    other_at_work,
+    overdue_at,
+    retries_of,
+)
 from fsm.adapter.observation import SeenJob
 from fsm.adapter.outlook import Outlook, outlook_of
 from fsm.adapter.traps import Case
 from fsm.machines.log_retry import WAITING
 from fsm.model import (
     POLICY_ANNOTATION,
-    SECOND,
     STATUS_ANNOTATION,
     LogBackupRetryPolicy,
     LogCommand,
@@ -48,7 +55,7 @@ ESCAPES = {
 
 _ANY_HOLD = "bring about what the reason asks for"
 _NEW_EPISODE = f"remove the annotation {STATUS_ANNOTATION} for a new episode"
-_BY_JOB = ("AttemptTimeout", "JobIsNotFinished", "JobIsTerminating")
+_BY_JOB = (OVERDUE, "JobIsNotFinished", "JobIsTerminating")
 
 
 def retried_verdict_of(case: Case, command: str, found: str) -> Verdict | None:
@@ -77,10 +84,9 @@ def attempted(case: Case, command: str, verdict: Verdict) -> Verdict:
     if limits is None or policy is None or seen is None or verdict.verdict is not Judgement.STUCK:
         return verdict
     is_current = command == case.state.context.command
-    over = seen.gone or seen.failed or seen.succeeded or seen.job.metadata.deletion_timestamp is not None
-    if over or policy.suspend or not is_current:
+    if not seen.at_work or seen.job.metadata.deletion_timestamp is not None or policy.suspend or not is_current:
         return verdict
-    until = seen.created_at + limits.attempt_timeout // SECOND + 1
+    until = overdue_at(seen, limits)
     evidence = (*verdict.evidence, POLICY)
     if case.now < until:
         because = f"{verdict.because}; the attempt counts as failed once attemptTimeout is over"
@@ -267,9 +273,9 @@ def _held_by_job(it: _Asked) -> Verdict:
     name = it.job.job.metadata.name
     if not it.job.gone and it.job.job.metadata.deletion_timestamp is not None:
         return terminating(it.job, it.case.now, it.case.deadlines)
-    if it.job.gone or it.job.failed or it.job.succeeded:
+    if not it.job.at_work:
         return it.moving(f"{it.retry} was held by Job {name}, which is out of the way: it goes on {_NEXT_LOOK}")
-    until = it.job.created_at + it.limits.attempt_timeout // SECOND + 1
+    until = overdue_at(it.job, it.limits)
     if it.case.now >= until:
         return it.moving(f"{it.retry} waits for Job {name}, which took too long: the companion removes it {_NEXT_LOOK}")
     because = f"{it.retry} waits for Job {name}, which is not finished and is removed once attemptTimeout is over"
@@ -278,14 +284,11 @@ def _held_by_job(it: _Asked) -> Verdict:
 
 def _held_by_another(it: _Asked, because: str) -> Verdict:
     """As the Job of the other command stands; where it was not given the annotation is believed."""
-    observation = it.case.observation
-    names = [log_job_name(observation.backup.metadata.name, each.value) for each in LogCommand if each != it.command]
-    others = (seen for seen in observation.jobs if seen.job.metadata.name in names)
-    for seen in others:
-        if not (seen.gone or seen.failed or seen.succeeded):
-            found = job_verdict_of(seen, observation.pods_of(seen.uid), it.case.now, it.case.deadlines)
-            if found.verdict is Judgement.STUCK:
-                return found._replace(because=f"{because}, and that is stuck: {found.because}")
+    seen = other_at_work(it.case.observation, it.command)
+    if seen is not None:
+        found = job_verdict_of(seen, it.case.observation.pods_of(seen.uid), it.case.now, it.case.deadlines)
+        if found.verdict is Judgement.STUCK:
+            return found._replace(because=f"{because}, and that is stuck: {found.because}")
     return it.verdict(Judgement.WAITING, because)
 
 

@@ -18,15 +18,15 @@ from click.shell_completion import CompletionItem
 
 from fsm.adapter import DEADLINES, retries_of
 from fsm.cli import say
-from fsm.cli.options import FILE, output_option
+from fsm.cli.options import FILE, output_option, policy_text
 from fsm.cli.output import JsonObject, Output, Span, compact
 from fsm.cli.pictures import FORMS, Pictures
 from fsm.cli.progress import Progress
 from fsm.cli.reading import STDIN, CountingFold, Findings, code_of
 from fsm.cli.timeline import Report, Timeline
 from fsm.environment.demo import DRAWN, FAULTS, NAME, NAMESPACE, Act, Change, LogRetryStory
-from fsm.errors import InputError, Place, UsageError
-from fsm.model import LogBackupRetryPolicy, seconds_of, text_of
+from fsm.errors import UsageError
+from fsm.model import seconds_of, text_of
 from fsm.replay.fold import KEEP
 from fsm.replay.merge import merged
 from fsm.replay.reader import Item
@@ -195,7 +195,18 @@ def log_retry(
     pictures = None if no_diagrams else Pictures(Path(diagrams or PLACE), diagram_format)
     pace = (SPEED if speed is None else speed) if real_time else None
     drawn = drawn_faults(faults, seed)
-    wish = Wish(output, seed, drawn, _policy(file), _shown(file), pace, pictures, record, findings_matter, verbose)
+    wish = Wish(
+        output,
+        seed,
+        drawn,
+        DEFAULT_POLICY if file is None else policy_text(file),
+        _shown(file),
+        pace,
+        pictures,
+        record,
+        findings_matter,
+        verbose,
+    )
     code = _text(wish) if output == "text" else _json(wish)
     if record is not None:
         say(f"wrote the watch items to {record}")
@@ -216,37 +227,8 @@ def drawn_faults(wished: Iterable[tuple[str, int]], seed: int) -> dict[str, int]
     return {name: found[name] for name in FAULTS if name in found}
 
 
-def _policy(file: str | None) -> str:
-    """The text of the policy as it stands in the file; an InputError with the place if it is none."""
-    if file is None:
-        return DEFAULT_POLICY
-    place = Place(_shown(file))
-    expected = "a LogBackupRetryPolicy as YAML or JSON"
-    try:
-        with click.open_file(file, "rb") as stream:
-            text: bytes = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", place=place) from None
-    if len(text) > MOST_BYTES:
-        raise InputError(
-            f"this file has more than {MOST_BYTES} bytes, more than an annotation", expected=expected, place=place
-        )
-    try:
-        decoded = text.decode("utf-8-sig")
-        LogBackupRetryPolicy.from_text(decoded, place)
-    except UnicodeDecodeError:
-        raise InputError("this is no UTF-8 text", expected=expected, place=place) from None
-    except RecursionError:
-        raise InputError("this is nested too deeply", expected=expected, place=place) from None
-    return decoded
-
-
 def _shown(file: str | None) -> str:
     return "the defaults" if file is None else STDIN if file == "-" else file
-
-
-MOST_BYTES = 256 * 1024
-"""All annotations of an object together may have as many."""
 
 
 # ------------------------------------------------------------------ the telling

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from fsm.adapter.verdict import DEADLINES
+from fsm.cli.reading import STDIN
 from fsm.errors import InputError, Place
 from fsm.machines import MACHINES
 from fsm.model import LogBackupRetryPolicy, parse_duration, seconds_of
@@ -65,6 +66,33 @@ class Deadline(click.ParamType[tuple[str, int]]):
         return [CompletionItem(f"{name}=", type="nospace") for name in DEADLINES if name.startswith(incomplete)]
 
 
+MOST_BYTES = 256 * 1024
+"""All annotations of an object together may have as many."""
+
+
+def policy_text(file: str) -> str:
+    """The text of a file with a LogBackupRetryPolicy; an InputError with the place if it is none."""
+    expected = "a LogBackupRetryPolicy as YAML or JSON"
+    try:
+        with click.open_file(file, "rb") as stream:
+            text: bytes = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", place=_place(file)) from None
+    if len(text) > MOST_BYTES:
+        problem = f"this file has more than {MOST_BYTES} bytes, more than an annotation"
+        raise InputError(problem, expected=expected, place=_place(file))
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError("this is no UTF-8 text", expected=expected, place=_place(file)) from None
+    LogBackupRetryPolicy.from_text(decoded, _place(file))
+    return decoded
+
+
+def _place(file: str) -> Place:
+    return Place(STDIN if file == "-" else file)
+
+
 class PolicyFile(click.ParamType[LogBackupRetryPolicy]):
     """A file with a LogBackupRetryPolicy in YAML or JSON, or `-` for stdin."""
 
@@ -73,12 +101,7 @@ class PolicyFile(click.ParamType[LogBackupRetryPolicy]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LogBackupRetryPolicy:
         if isinstance(value, LogBackupRetryPolicy):
             return value
-        try:
-            with click.open_file(value, encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot be read: {error}", place=Place(value)) from None
-        return LogBackupRetryPolicy.from_text(text, Place(value))
+        return LogBackupRetryPolicy.from_text(policy_text(value), _place(value))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(incomplete, type="file")]

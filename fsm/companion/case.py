@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fsm.adapter import Observation, SeenJob, cause_of, job_of
-from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, Retries
+from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, Retries, other_at_work, overdue_at
 from fsm.adapter.observation import time_of
 from fsm.companion.looking import Finding, Look, look_of
-from fsm.machines import LogContext
-from fsm.model import SECOND, BackupStatus, LogBackupRetryPolicy, LogCommand, RetryLimits
-from fsm.rules import is_requeued, log_job_name
+from fsm.machines import LogContext, Record
+from fsm.model import BackupStatus, LogBackupRetryPolicy, LogCommand, RetryLimits
+from fsm.rules import is_requeued
 
 BELIEVED = 60
 """Seconds for which the operator goes by what it has seen of the task (operator-semantics 6.4)."""
@@ -50,14 +50,14 @@ class Case:
     @property
     def unfinished(self) -> SeenJob | None:
         """The command's Job while it is not finished: the operator would wait for it for ever (4.6)."""
-        return self.job if self.job is not None and not (self.job.failed or self.job.succeeded) else None
+        return self.job if self.job is not None and self.job.at_work else None
 
     @property
     def overdue_at(self) -> int | None:
         """The second from which on the unfinished attempt counts as failed."""
         if self.limits is None or self.unfinished is None:
             return None
-        return self.unfinished.created_at + self.limits.attempt_timeout // SECOND + 1
+        return overdue_at(self.unfinished, self.limits)
 
     @property
     def is_overdue(self) -> bool:
@@ -94,35 +94,36 @@ class Case:
         ]
         return max(times, default=-BELIEVED - 1) + BELIEVED + 1
 
-    def others_at_work(self) -> str:
-        """The name of an unfinished Job of another command, "" where there is none."""
-        name = self.observation.backup.metadata.name
-        others = [log_job_name(name, each.value) for each in LogCommand if each != self.command]
-        seen = (each for each in self.observation.jobs if each.job.metadata.name in others)
-        return next((s.job.metadata.name for s in seen if not (s.gone or s.failed or s.succeeded)), "")
+    def other_at_work(self) -> SeenJob | None:
+        """An unfinished Job of another command."""
+        return other_at_work(self.observation, self.command)
 
     def obstacle(self, context: LogContext) -> Finding | None:
         """What stands against a retry whatever the task says and the clock."""
         if self.policy.suspend:
             said = "the policy says suspend: true; retryTimeout goes on meanwhile"
             return Finding(Look.BLOCKED, "Suspended", said)
-        last = self.retries.status.last
-        told = {context.records[-1].original, *((last.original_reason, last.cause) if last is not None else ())}
-        hopeless = sorted(told & set(self.policy.non_retryable_reasons))
+        hopeless = sorted(self.reasons(context.records[-1]) & set(self.policy.non_retryable_reasons))
         if hopeless:
             said = f"{hopeless[0]} is one of nonRetryableReasons; mend the cause, then take it off that list"
             return Finding(Look.BLOCKED, "NotRetryable", said)
         if self.unfinished is not None:
             return job_must_go(self.unfinished)
-        other = self.others_at_work()
-        if other:
-            return Finding(
-                Look.BLOCKED, "OtherCommandAtWork", f"Job {other} is at work, and commands run one at a time"
-            )
+        other = self.other_at_work()
+        if other is not None:
+            said = f"Job {other.job.metadata.name} is at work, and commands run one at a time"
+            return Finding(Look.BLOCKED, "OtherCommandAtWork", said)
         if is_requeued(self.observation.backup):
             said = f"{self.command} needs a log backup that has started (status.commitTs); wish log-start first"
             return Finding(Look.BLOCKED, "NotStarted", said)
         return None
+
+    def reasons(self, record: Record) -> set[str]:
+        """Why it failed: what the record says, and the pod's cause where it was recorded before this sighting."""
+        last = self.retries.status.last
+        if last is None or last.command != self.command or time_of(last.detect_failed_at) != record.detected:
+            return {record.original}
+        return {record.original, last.cause}
 
     def failure(self, leaf: str, context: LogContext) -> tuple[str, str]:
         """(reason, message) of a failure that is about to be recorded; of a hopeless cause that is the reason."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, command_state_of, state_of_log
-from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, completed_at, episode_of, retries_of
+from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, completed_at, episode_of, is_looked_after, retries_of
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
 from fsm.companion.case import Case
@@ -63,9 +63,7 @@ def decision_of(observation: Observation, policy: LogBackupRetryPolicy | None, n
     or has an annotation that cannot be read."""
     if policy is not None:
         observation = observation._replace(log_policy=policy)
-    backup = observation.backup
-    deleted = backup.metadata.deletion_timestamp is not None or observation.gone_at is not None
-    if backup.mode != Mode.LOG or backup.spec.br is None or deleted:
+    if observation.backup.mode != Mode.LOG or not is_looked_after(observation):
         return Decision()
     retries = retries_of(observation)
     if retries.policy is None:
@@ -82,7 +80,7 @@ class _Deciding:
 
     def __init__(self, case: Case, state: MachineState) -> None:
         self.case = case
-        self.before, self.state = state, state
+        self.state = state
         self.steps: list[Step] = []
         self.status = case.status
         self.retries = case.retries.status
@@ -121,7 +119,7 @@ class _Deciding:
             self.status = mending.completed(case.observation, case.command, case.now)
             if _is_recorded(self.retries, case.command):
                 self.retries = self.retries.with_last(mended_at=text_of(case.now))
-        if leaf in WAITING and (leaf, step.after.context.reason) != (self.retries.state, self.retries.reason):
+        if leaf in WAITING:
             self._stand(leaf, step.after.context)
         elif leaf == "idle" and self.retries.state:
             self.retries = self.retries.with_(state="", reason="", message="", since=None)
@@ -187,7 +185,7 @@ class _Deciding:
     def _adopt(self) -> None:
         """A command waits for a log-start that nobody reported complete, and whose task runs."""
         case = self.case
-        if case.policy.suspend or not is_requeued(case.observation.backup) or case.others_at_work():
+        if case.policy.suspend or not is_requeued(case.observation.backup) or case.other_at_work() is not None:
             return
         retried = case.retries.limits(LogCommand.START) is not None
         if not retried or look_of(case.observation, LogCommand.START, case.policy).look is not Look.HOLDS:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from fsm.adapter.log_facts import OVERDUE, UNWRITTEN, VANISHED
 from fsm.companion.case import Case, job_must_go
-from fsm.companion.looking import Finding, Look
+from fsm.companion.looking import BY_TASK, Finding, Look
 from fsm.kernel import Event, MachineState
 from fsm.machines import LOG, LogContext
 from fsm.model import LogCommand, OnExhausted, Phase, format_duration
@@ -40,15 +41,15 @@ def _of_work(case: Case) -> Event | None:
         return None
     if case.job is None:
         gone = f"Job {name} was removed before it had finished"
-        return Event("job_vanished", case.now, reason="JobVanished", message=gone)
-    if case.job.failed or case.job.succeeded:
+        return Event("job_vanished", case.now, reason=VANISHED, message=gone)
+    if case.job.finished:
         said = f"Job {name} has ended, and its program's result was never written"
-        return Event("job_failed", case.now, reason="ResultNotWritten", message=said, uid=case.job.uid)
+        return Event("job_failed", case.now, reason=UNWRITTEN, message=said, uid=case.job.uid)
     if case.limits is None or case.policy.suspend or not case.is_overdue:
         return None
     after = format_duration(case.limits.attempt_timeout)
     said = f"Job {name} was not finished {after} after it was created"
-    return Event("attempt_overdue", case.now, uid=case.job.uid, reason="AttemptTimeout", message=said)
+    return Event("attempt_overdue", case.now, uid=case.job.uid, reason=OVERDUE, message=said)
 
 
 def _of_failure(case: Case, leaf: str, context: LogContext) -> Event | None:
@@ -92,21 +93,10 @@ def _of_look(case: Case, found: Finding) -> Event | None:
 def _of_hold(case: Case, state: MachineState) -> Event | None:
     """Held by what the task showed: while that is so, or the task cannot be seen, it stays held."""
     found = case.look()
-    by_task = state.context.reason in _BY_TASK
+    by_task = state.context.reason in BY_TASK
     if by_task and (found.look is Look.UNSEEN or found.reason == state.context.reason):
         return None
     return _blocked(case, found) if by_task and found.look is Look.BLOCKED else Event("released", case.now)
-
-
-_BY_TASK = (
-    "TaskIsGone",
-    "TaskIsAbsent",
-    "TaskIsBack",
-    "TaskIsPausedByHand",
-    "CommitTsIsUnknown",
-    "BackupPathIsUnknown",
-    "TaskIsPausedByError",
-)
 
 
 def _blocked(case: Case, found: Finding) -> Event:

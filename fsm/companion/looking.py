@@ -75,6 +75,20 @@ def paused_by_error(error: str) -> Finding:
     )
 
 
+BY_TASK = frozenset(
+    each.reason
+    for each in (
+        TASK_IS_GONE,
+        NOTHING_TO_DO_IT_TO,
+        TASK_IS_BACK,
+        PAUSED_BY_HAND,
+        NO_COMMIT_TS,
+        NO_PATH,
+        paused_by_error(""),
+    )
+)
+"""The reasons for which a look at the task holds a retry."""
+
 SHOWN = {Phase.STOPPED: Task.ABSENT, Phase.PAUSED: Task.PAUSED, Phase.RUNNING: Task.RUNNING}
 """What the task is where a command is done that settles the Backup in this phase."""
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fsm.adapter import Effect, Observation, PatchBackup, SeenJob, request_of
-from fsm.adapter import Task as Seen
 from fsm.adapter.observation import owned_by
 from fsm.adapter.patches import DeleteJobRequest
 from fsm.companion import Decision, decision_of
 from fsm.environment import server as api
 from fsm.environment.simulation import COMMIT_TS, Author, Simulation, Task, Who
 from fsm.machines import RequeueAt
-from fsm.model import LogBackupRetryPolicy, Pod
+from fsm.model import Backup, LogBackupRetryPolicy, Pod
 from fsm.reference import ApiError
 
 COMPANION = Author(Who.COMPANION)
@@ -42,13 +41,9 @@ class Companion:
         backup = simulation.server.backup
         if backup is None:
             return Decision()
-        self.sighting = Observation(
-            backup,
-            tuple(SeenJob(job) for job in simulation.server.jobs.values() if owned_by(job, backup.metadata.uid)),
-            tuple(self.pods.values()),
-        )
+        self.sighting = observed(simulation, backup)._replace(pods=tuple(self.pods.values()))
         if task_is_seen:
-            self.sighting = with_task(self.sighting, simulation.task, str(COMMIT_TS))
+            self.sighting = with_task(self.sighting, simulation.task)
         decision = decision_of(self.sighting, self.policy, simulation.now.seconds)
         self.effects = [each for each in decision.effects if not isinstance(each, RequeueAt)]
         self.wake = next((each.at for each in decision.effects if isinstance(each, RequeueAt)), None)
@@ -77,9 +72,13 @@ class Companion:
         return simulation.written(COMPANION, api.job_deleted(simulation.server, key, now, request.uid))
 
 
-def with_task(sighting: Observation, task: Task, commit_ts: str) -> Observation:
+def observed(simulation: Simulation, backup: Backup) -> Observation:
+    """The Backup with the Jobs that its uid owns; neither pods nor the task."""
+    jobs = simulation.server.jobs.values()
+    return Observation(backup, tuple(SeenJob(job) for job in jobs if owned_by(job, backup.metadata.uid)))
+
+
+def with_task(sighting: Observation, task: Task) -> Observation:
     """The sighting with the log task as it is in TiKV."""
-    if not task.exists:
-        return sighting._replace(task=Seen.ABSENT)
-    standing = Seen.RUNNING if task.paused_by is None else Seen.PAUSED
-    return sighting._replace(task=standing, task_commit_ts=commit_ts, task_error=task.paused_by or "")
+    commit_ts = str(COMMIT_TS) if task.exists else ""
+    return sighting._replace(task=task.standing, task_commit_ts=commit_ts, task_error=task.paused_by or "")

@@ -906,23 +906,36 @@ COMPANION_CLAIMS = (
     ),
     _beside(
         steps(
-            "look-before-retry", "nothing is retried that the task shows to be done already", _retries_what_is_needed
+            "look-before-retry",
+            "nothing is retried that the task shows to be done already",
+            _retries_what_is_needed,
+            _by_companion,
         ),
         "NoRetryAfterComplete",
         {"faults": 1, "kill": 2, "crash": 1, "api": 1, "pd": 1, "write": 1},
     ),
     _beside(
-        steps("retry-of-the-wish", "only the current subcommand is retried, and only alone", _retries_what_is_wished),
+        steps(
+            "retry-of-the-wish",
+            "only the current subcommand is retried, and only alone",
+            _retries_what_is_wished,
+            _by_companion,
+        ),
         "DesireWins",
         {"kill": 1, "edit": 2},
     ),
     _beside(
-        steps("retry-is-one-write", "a retry begins together with its record", _begins_with_its_record),
+        steps("retry-is-one-write", "a retry begins together with its record", _begins_with_its_record, _by_companion),
         "RetryAccounting",
-        {**_FAULTY},
+        _FAULTY,
     ),
     _beside(
-        steps("failure-counts-once", "a failure is recorded once, and as that of its own Job", _is_recorded_once),
+        steps(
+            "failure-counts-once",
+            "a failure is recorded once, and as that of its own Job",
+            _is_recorded_once,
+            _by_companion,
+        ),
         "AttemptIdentity",
         {**_FAULTY, "node": 1},
     ),
@@ -932,23 +945,38 @@ COMPANION_CLAIMS = (
         {"faults": 1, "kill": 3, "crash": 1, "slow": 1},
     ),
     _beside(
-        steps("mend-is-true", "what is mended is what the task shows", _mends_what_is_seen),
+        steps("mend-is-true", "what is mended is what the task shows", _mends_what_is_seen, _by_companion),
         "StatusTruth",
         {"faults": 1, "kill": 1, "write": 1, "pd": 1, "crash": 1, "task": 1, "task_error": 1},
     ),
     _beside(
-        steps("manual-pause-stays", "a task that somebody paused is not resumed by the companion", _mends_what_is_seen),
+        steps(
+            "manual-pause-stays",
+            "a task that somebody paused is not resumed by the companion",
+            _mends_what_is_seen,
+            _by_companion,
+        ),
         "ManualPauseRespected",
         {"faults": 1, "task": 1, "task_error": 1, "kill": 1},
         policy="resume",
     ),
     _beside(
-        steps("whole-is-left-alone", "but for a mend the whole status stays as it is", _leaves_the_whole_alone),
+        steps(
+            "whole-is-left-alone",
+            "but for a mend the whole status stays as it is",
+            _leaves_the_whole_alone,
+            _by_companion,
+        ),
         "NoLostUpdate",
         {**_FAULTY, "pending": 1},
     ),
     _beside(
-        steps("only-dead-jobs-go", "the companion deletes only Jobs that take too long", _removes_unfinished_jobs_only),
+        steps(
+            "only-dead-jobs-go",
+            "the companion deletes only Jobs that take too long",
+            _removes_unfinished_jobs_only,
+            _by_companion,
+        ),
         "AttemptTimeout",
         {"faults": 2, "pending": 1, "slow": 1, "job_deletion": 1, "kill": 1},
     ),

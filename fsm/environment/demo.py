@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple, Protocol
 
-from fsm.adapter import Observation, SeenJob, retries_of, state_of_log
-from fsm.adapter.observation import owned_by
+from fsm.adapter import Observation, retries_of, state_of_log
+from fsm.adapter import Task as Seen
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.environment import kubelet
-from fsm.environment.beside import Companion, with_task
+from fsm.environment.beside import Companion, observed, with_task
 from fsm.environment.server import Item
 from fsm.environment.simulation import RESYNC, TICK, Author, Pod, Task, Who, simulation_of
 from fsm.errors import UsageError
@@ -25,7 +26,6 @@ from fsm.model import (
     NO_RETRIES,
     POLICY_ANNOTATION,
     SECOND,
-    STATUS_ANNOTATION,
     Backup,
     Job,
     LogBackupRetryPolicy,
@@ -185,8 +185,7 @@ class LogRetryStory:
     def _observation(self) -> Observation:
         backup = self.simulation.server.backup
         assert backup is not None
-        jobs = self.simulation.server.jobs.values()
-        return Observation(backup, tuple(SeenJob(job) for job in jobs if owned_by(job, backup.metadata.uid)))
+        return observed(self.simulation, backup)
 
     # -------------------------------------------------------------- the story
 
@@ -263,7 +262,7 @@ class LogRetryStory:
 
     def _left_alone(self) -> Finding | None:
         """Why the companion does nothing about the task, None where it will, or is not asked to."""
-        observation = with_task(self._observation(), self._task, "")
+        observation = with_task(self._observation(), self._task)
         policy = retries_of(observation).policy
         found = None if policy is None else look_of(observation, LogCommand.START, policy)
         watched = policy is not None and not policy.suspend and retries_of(observation).limits(LogCommand.START)
@@ -354,7 +353,7 @@ class LogRetryStory:
                 yield actor, self._in_its_time(actor, move)
         for pod in self.simulation.pods.values():
             if pod.ended is None:
-                yield "program", lambda pod=pod: self._work(pod)  # type: ignore[misc]
+                yield "program", partial(self._work, pod)
         if not self._lasts("companion"):
             if self.companion.effects:
                 yield "companion", self._perform
@@ -585,7 +584,7 @@ class LogRetryStory:
         if isinstance(item.object, Job):
             yield f"deletes Job {item.object.metadata.name}, which is not finished, in the foreground"
             return
-        told = list(_told_by(_retries_of(self._last), _retries_of(item.object), self._task))
+        told = list(_told_by(_records_of(self._last), _records_of(item.object), self._task))
         yield from told or [f"writes what the task shows: phase {item.object.status.phase}"]
 
     def _follow_pods(self) -> None:
@@ -679,9 +678,8 @@ def _standing(backup: Backup) -> tuple[object, ...]:
 # ------------------------------------------------------------------ the companion's writes in words
 
 
-def _retries_of(backup: Backup | None) -> LogRetryStatus:
-    text = "" if backup is None else (backup.metadata.annotations or {}).get(STATUS_ANNOTATION, "")
-    return LogRetryStatus.from_text(text) if text else NO_RETRIES
+def _records_of(backup: Backup | None) -> LogRetryStatus:
+    return NO_RETRIES if backup is None else retries_of(Observation(backup)).status
 
 
 def _told_by(before: LogRetryStatus, after: LogRetryStatus, task: Task) -> Iterator[str]:
@@ -696,7 +694,7 @@ def _told_by(before: LogRetryStatus, after: LogRetryStatus, task: Task) -> Itera
     if last.real_retry_at and not (known and old is not None and old.real_retry_at):
         told = (
             f"to run {last.command} again"
-            if task.standing != "Paused"
+            if task.standing is not Seen.PAUSED
             else "that the log backup is paused, to resume it"
         )
         yield f"looks at the task ({task.standing}): tells the operator {told}, retry {last.retry_num}"

@@ -144,7 +144,7 @@ def _is_scheduled_late(movement: Movement) -> bool:
     names = names or [job_name(backup), init_job_name(backup)]
     jobs = [job for name in names if (job := movement.seen.newest(name)) is not None]
     newest = max(jobs, key=lambda job: job.created_at, default=None)
-    ended = newest is not None and (newest.gone or newest.failed or newest.succeeded)
+    ended = newest is not None and not newest.at_work
     return ended or movement.leaf in _BEGUN or any(_is_known(movement, command) for command in commands)
 
 

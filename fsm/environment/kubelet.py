@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fsm.adapter.patches import CONTAINER
 from fsm.model import Job, Pod, text_of
 
-CONTAINER = "backup"
 KILLED = 137
 """The exit code of a container that got a SIGKILL."""
 

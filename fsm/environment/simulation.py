@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from fsm.adapter import Task as Seen
 from fsm.environment import server as api
 from fsm.environment.server import Item, Server
 from fsm.model import SECOND, Backup, Job, JobStatus, Mode, seconds_of, text_of
@@ -113,11 +114,11 @@ class Task:
     paused_by: str | None = None
 
     @property
-    def standing(self) -> str:
-        """In one word, as an observation says it."""
+    def standing(self) -> Seen:
+        """As an observation says it."""
         if not self.exists:
-            return "Absent"
-        return "Running" if self.paused_by is None else "Paused"
+            return Seen.ABSENT
+        return Seen.RUNNING if self.paused_by is None else Seen.PAUSED
 
     def etcd(self) -> Etcd:
         """The keys in PD."""
@@ -264,18 +265,6 @@ class Simulation:
         """The program in a pod that has not ended makes its next step."""
         self.steps += 1
         self._go_on_in_pod(pod)
-
-    def kill(self, pod: Pod) -> None:
-        """A pod is killed: its program ends wherever it is, and writes nothing more."""
-        self._die(pod)
-
-    def lose(self, pod: Pod) -> None:
-        """The node of a pod is lost: its Job counts as failed, and its program goes on."""
-        self._lose(pod)
-
-    def switch_off(self, pod: Pod) -> None:
-        """The node of a lost pod is surely off: its program has ended."""
-        self._end_lost(pod)
 
     def change_cluster(self, cluster: TidbCluster | None) -> None:
         """The TidbCluster is changed, or goes."""
@@ -436,10 +425,10 @@ class Simulation:
         for pod in self.pods.values():
             job = self.server.jobs.get(pod.job)
             if pod.lost:
-                yield "fault", partial(self._end_lost, pod)
+                yield "fault", partial(self.switch_off, pod)
             elif job is not None and job.metadata.uid == pod.uid and not _has_finished(job):
-                yield "fault", partial(self._die, pod)
-                yield "partition", partial(self._lose, pod)
+                yield "fault", partial(self.kill, pod)
+                yield "partition", partial(self.lose, pod)
 
     def _is_owned(self, job: Job) -> bool:
         """The garbage collector leaves it alone."""
@@ -476,9 +465,9 @@ class Simulation:
         if pod.ended is Result.DONE:
             self._finish(pod.job, "Complete")
         else:
-            self._die(pod)
+            self.kill(pod)
 
-    def _die(self, pod: Pod) -> None:
+    def kill(self, pod: Pod) -> None:
         """The pod fails, without a word if its program was at work. A clean Job tries again."""
         del self.pods[pod.uid]
         job = self.server.jobs[pod.job]
@@ -487,12 +476,12 @@ class Simulation:
         else:
             self._finish(pod.job, "Failed", *BACKOFF_LIMIT)
 
-    def _lose(self, pod: Pod) -> None:
+    def lose(self, pod: Pod) -> None:
         """Its node is partitioned off: the Job counts as failed, and the program goes on."""
         pod.lost = True
         self._finish(pod.job, "Failed", *BACKOFF_LIMIT)
 
-    def _end_lost(self, pod: Pod) -> None:
+    def switch_off(self, pod: Pod) -> None:
         """The node is switched off at last."""
         del self.pods[pod.uid]
 

@@ -106,22 +106,10 @@ def hand_over(context: Any, event: Event) -> tuple[Any, tuple[()]]:
     return context._replace(records=records, reason="", message=""), ()
 
 
-@action()
-def note_hold(context: Any, event: Event) -> tuple[Any, tuple[()]]:
-    """Keep what holds it."""
-    return context._replace(reason=event.reason, message=event.message), ()
-
-
 @action(RequeueAt)
 def look_again(context: Any, event: Event) -> tuple[Any, tuple[RequeueAt, ...]]:
     """Come back soon: what could not be seen proves nothing."""
     return context, (RequeueAt(event.at + LOOK_AGAIN),)
-
-
-@action()
-def begin_next_attempt(context: Any, event: Event) -> tuple[Any, tuple[()]]:
-    """Count the attempt up and remember its Job."""
-    return context._replace(attempt=context.attempt + 1, job=event.uid, reason="", message="", sync_error=""), ()
 
 
 def _record(context: Any, event: Event) -> Record:
@@ -161,7 +149,7 @@ def declare_log_retries(lane: Any) -> None:
         "The next attempt's Job was created.",
         event="job_created",
         when=retry.newer_job,
-        do=begin_next_attempt,
+        do=retry.next_attempt,
     )
 
 
@@ -261,9 +249,9 @@ def _declare_looking(lane: Any) -> None:
         lane.held,
         "It must not begin, or cannot: the event says why.",
         event="blocked",
-        do=note_hold,
+        do=retry.note_reason,
     )
-    edge(lane.held, None, "Something else holds it.", event="blocked", do=note_hold)
+    edge(lane.held, None, "Something else holds it.", event="blocked", do=retry.note_reason)
 
 
 ONCE = LogPolicy(

@@ -301,11 +301,6 @@ class LogRetryStatus(Model):
     message: str = ""
     since: Time | None = None
 
-    @classmethod
-    def from_text(cls, text: str, place: Place | None = None) -> Self:
-        """The status of a JSON text; an InputError says what is wrong, and where."""
-        return cls.from_json(text, place)
-
     def to_text(self) -> str:
         """The text of the annotation: always the same for the same status."""
         return json.dumps(self.to_json(), separators=(",", ":"), sort_keys=True)

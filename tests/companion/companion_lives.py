@@ -20,14 +20,14 @@ from fsm.adapter.patches import patched
 from fsm.companion import Decision
 from fsm.environment.beside import Companion, with_task
 from fsm.environment.server import Item
-from fsm.environment.simulation import COMMIT_TS, OPERATOR, Author, Simulation, Task, Who, simulation_of
+from fsm.environment.simulation import OPERATOR, Author, Simulation, Task, Who, simulation_of
 from fsm.machines import LOG, DeleteJob, RequeueAt
 from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, Job, LogRetryRecord, LogRetryStatus
 from fsm.reference import ApiError, TidbCluster
 from fsm.rules import current_command, is_requeued
 
 CLUSTER = TidbCluster("ns", "basic", tikv_image="pingcap/tikv:v8.5.0")
-POLICY = {
+POLICY: dict[str, Any] = {
     "maxRetryTimes": 2,
     "minRetryDuration": "10s",
     "maxRetryDuration": "20s",
@@ -137,7 +137,7 @@ class Life:
             moves.pop("partition", None)
             faults = moves.pop("fault", [])
             ready = [move for each in moves.values() for move in each]
-            ready += [move for move in faults if getattr(move, "func", None) == self.simulation._end_lost]
+            ready += [move for move in faults if getattr(move, "func", None) == self.simulation.switch_off]
             if not ready:
                 break
             self.simulation.make(self.world.choice(ready))
@@ -323,7 +323,7 @@ class Life:
 
     def _judge_records(self, backup: Backup) -> None:
         text = (backup.metadata.annotations or {}).get(STATUS_ANNOTATION, "")
-        status = LogRetryStatus.from_text(text) if text else LogRetryStatus()
+        status = LogRetryStatus.from_json(text) if text else LogRetryStatus()
         if len(text) > MOST_TEXT or len(status.records) > 10:
             self._broken("the annotation stays small")
         for record in status.records:
@@ -347,7 +347,7 @@ class Life:
         """Of a calm life: one Job a command, and one for each retry."""
         for command, jobs in self.created.items():
             retried = self.handed_over[command]
-            if jobs > 1 + retried or retried > POLICY["maxRetryTimes"]:  # type: ignore[operator]
+            if jobs > 1 + retried or retried > POLICY["maxRetryTimes"]:
                 self._broken(f"one Job and one for each of so many retries: {jobs} of {command}, and {retried} retries")
         return self
 
@@ -359,7 +359,7 @@ class Life:
         if backup is None:
             return ""
         jobs = tuple(SeenJob(job) for job in self.simulation.server.jobs.values())
-        sighting = with_task(Observation(backup, jobs), self.simulation.task, str(COMMIT_TS))
+        sighting = with_task(Observation(backup, jobs), self.simulation.task)
         state = state_of_log(sighting)
         lane, context = LOG.leaves(state.configuration)[-1], state.context
         standing = retries_of(sighting).status

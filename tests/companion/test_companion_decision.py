@@ -186,6 +186,15 @@ REPORTED = {
 }
 
 
+def test_what_an_earlier_failure_was_hopeless_for_does_not_hold_another_one() -> None:
+    """The record of the start says OOMKilled, which is not retried; the pause that is wished now died otherwise."""
+    policy = {**NO_JITTER, "nonRetryableReasons": ["OOMKilled"]}
+    notes_ = notes(record(command="log-start", cause="OOMKilled"), state="held", reason="NotRetryable")
+    scene = look(current("log-pause", policy=policy, notes=notes_), job_of("log-pause", *FAILED), task=Task.RUNNING)
+    assert [each.command for each in scene.records] == ["log-start", "log-pause"]
+    assert (scene.outcome.state, scene.outcome.held) == ("backoff_waiting", "")
+
+
 @pytest.mark.parametrize(("status", "reason", "phase"), REPORTED.values(), ids=REPORTED)
 @pytest.mark.parametrize("conditions", [("Failed",), ("Complete",)], ids=["failed", "complete"])
 def test_what_was_reported_failed_is_recorded_with_its_reason(

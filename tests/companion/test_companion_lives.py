@@ -90,7 +90,7 @@ def test_where_only_pods_and_companions_die_there_is_one_job_and_one_for_each_re
     """Never more, however often effects are repeated, lost, cut off, or raced by a second copy."""
     lives = [counted(seed, copies) for seed in range(12)]
     assert sum(life.handed_over["log-start"] for life in lives) > 10
-    assert max(life.created["log-start"] for life in lives) == 1 + POLICY["maxRetryTimes"]  # type: ignore[operator]
+    assert max(life.created["log-start"] for life in lives) == 1 + POLICY["maxRetryTimes"]
 
 
 @pytest.mark.exhaustive

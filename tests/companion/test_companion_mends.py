@@ -12,7 +12,7 @@ from fsm.adapter.patches import job_manifest
 from fsm.companion import decision_of
 from fsm.environment import server as api
 from fsm.environment.beside import Companion
-from fsm.environment.simulation import Simulation, Task, simulation_of
+from fsm.environment.simulation import Author, Simulation, Task, Who, simulation_of
 from fsm.machines import CreateJob
 from fsm.model import Backup, BackupStatus, Job
 from fsm.reference import Result, TidbCluster
@@ -34,7 +34,7 @@ def cluster_with(backup: Backup, command: str) -> tuple[Simulation, Job]:
     stored = simulation.server.backup
     assert stored is not None
     job = Job.from_json(job_manifest(stored, CreateJob(0, command)))
-    simulation.written(None, api.job_created(simulation.server, job, simulation.now.seconds))  # type: ignore[arg-type]
+    simulation.written(Author(Who.WORKER), api.job_created(simulation.server, job, simulation.now.seconds))
     simulation.task = BEFORE[command]
     return simulation, job
 

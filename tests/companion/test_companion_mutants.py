@@ -196,6 +196,6 @@ def test_a_mutant_of_the_companion_breaks_the_rule_that_is_named(
 
 def test_a_retry_beside_another_command_is_noticed_by_its_scene(monkeypatch: pytest.MonkeyPatch) -> None:
     """In lives it hardly ever comes to that."""
-    monkeypatch.setattr(case.Case, "others_at_work", lambda self: "")
+    monkeypatch.setattr(case.Case, "other_at_work", lambda self: None)
     with pytest.raises(AssertionError, match="Outcome"):
         scenes.test_an_obstacle_holds_the_retry_with_its_reason(*scenes.OBSTACLES[OBSTACLE], scenes.AFTER)

@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from fsm.adapter import Observation, PatchBackup, SeenJob
+from fsm.adapter import Observation, PatchBackup, SeenJob, retries_of
 from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND
 from fsm.adapter.patches import patched
 from fsm.check import check
 from fsm.companion import case, effects_of, events, looking, mending
 from fsm.environment import BESIDE, CATALOGUE, OPERATOR, Claim, Wish, world_of
 from fsm.environment.beside import Companion, with_task
-from fsm.environment.simulation import COMMIT_TS, Simulation, Task, simulation_of
-from fsm.environment.world import beside, held, retries, slots
+from fsm.environment.simulation import Simulation, Task, simulation_of
+from fsm.environment.world import beside, held, slots
 from fsm.kernel import Property
 from fsm.machines import DeleteJob, RequeueAt
 from fsm.machines.log_retry import LogPolicy
-from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, Phase, seconds_of
+from fsm.model import POLICY_ANNOTATION, Backup, Phase, seconds_of
 from fsm.reference import TidbCluster
 
 OF_THE_COMPANION = tuple(claim for claim in CATALOGUE if set(claim.known) == {BESIDE})
@@ -171,8 +171,8 @@ MUTANTS = (
     ),
     Mutant(
         "retries beside another subcommand",
-        (case.Case, "others_at_work"),
-        _always(""),
+        (case.Case, "other_at_work"),
+        _always(None),
         "retry-of-the-wish",
     ),
     Mutant("counts one retry too few", (LogPolicy, "max_times"), _one_more, "log-retries-are-bounded"),
@@ -279,7 +279,7 @@ def test_what_the_world_holds_is_all_that_a_decision_depends_on(seed: int) -> No
             tuple(beside.InSlot(slot, jobs.get(slot)) for slot in beside._SLOTS),
             task,
         )
-        concrete = effects_of(with_task(seen, task, str(COMMIT_TS)), None, now)
+        concrete = effects_of(with_task(seen, task), None, now)
         assert _consequences(seen.backup, concrete, now) == _consequences(
             held.backup_of(sighting.backup), beside.decided(sighting), held.NOW
         ), f"seed {seed}"
@@ -289,8 +289,7 @@ def test_what_the_world_holds_is_all_that_a_decision_depends_on(seed: int) -> No
 def _is_between_seconds(seen: Observation, now: int) -> bool:
     """The world knows minutes: what is due or late within a second, has just begun to go, or was just told is not
     compared."""
-    text = (seen.backup.metadata.annotations or {}).get(STATUS_ANNOTATION)
-    last = retries._status(text).last if text else None
+    last = retries_of(seen).status.last
     due = last is not None and last.expected_retry_at is not None and seconds_of(last.expected_retry_at) == now
     ages = [now - seconds_of(each.job.metadata.deletion_timestamp or "") for each in seen.jobs if _is_going(each)]
     status = seen.backup.status

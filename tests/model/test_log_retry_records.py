@@ -106,8 +106,8 @@ STATUSES = st.builds(
 @given(STATUSES)
 def test_the_annotation_reads_back_as_it_was_written_and_writes_the_same_again(status: LogRetryStatus) -> None:
     text = status.to_text()
-    assert LogRetryStatus.from_text(text) == status
-    assert LogRetryStatus.from_text(text).to_text() == text
+    assert LogRetryStatus.from_json(text) == status
+    assert LogRetryStatus.from_json(text).to_text() == text
     assert "\n" not in text
 
 
@@ -135,7 +135,7 @@ FOREIGN: dict[str, Any] = {"records": [{"retryNum": 1, "episode": 1, "note": {"a
 
 
 def test_keys_of_a_newer_program_survive_every_change() -> None:
-    status = LogRetryStatus.from_text(json.dumps(FOREIGN))
+    status = LogRetryStatus.from_json(json.dumps(FOREIGN))
     assert json.loads(status.to_text()) == FOREIGN
     changed = status.with_last(real_retry_at="2026-11-22T02:00:00Z").with_record(record(2)).with_(state="held")
     written = json.loads(changed.to_text())
@@ -166,7 +166,7 @@ GARBAGE = {
 @pytest.mark.parametrize(("text", "path"), GARBAGE.values(), ids=GARBAGE)
 def test_garbage_is_an_input_error_with_a_place(text: str, path: str) -> None:
     with pytest.raises(InputError) as caught:
-        LogRetryStatus.from_text(text, PLACE)
+        LogRetryStatus.from_json(text, PLACE)
     assert caught.value.place.path == PLACE.path + path
     assert caught.value.expected
 
@@ -175,7 +175,7 @@ def test_garbage_is_an_input_error_with_a_place(text: str, path: str) -> None:
 def test_no_text_at_all_does_anything_but_be_a_status_or_an_input_error(text: str) -> None:
     wrong = None
     try:
-        LogRetryStatus.from_text(text, PLACE)
+        LogRetryStatus.from_json(text, PLACE)
     except InputError as error:
         wrong = error
     assert wrong is None or (wrong.place.path.startswith(PLACE.path) and wrong.expected)

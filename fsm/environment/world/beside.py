@@ -7,27 +7,24 @@ two copies are one that acts twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from fsm.adapter import Effect, Observation, PatchBackup, SeenJob
-from fsm.adapter import Task as Seen
-from fsm.adapter.patches import patched
 from fsm.companion import effects_of
-from fsm.environment.simulation import COMMIT_TS, Task
-from fsm.environment.world.held import NOW, Held, backup_of, held_of
-from fsm.environment.world.operator import at_rest
-from fsm.environment.world.outside import COMPANION, LIVE_BACKUP, TASK, job_part, spread
-from fsm.environment.world.slots import NAMES, OF_MODE, HeldJob, job_of
-from fsm.environment.world.thread import InSlot, Sighting, outdated_sighting
+from fsm.environment.beside import with_task
+from fsm.environment.world.held import NOW, Held, backup_of
+from fsm.environment.world.operator import Moves, at_rest, fault
+from fsm.environment.world.outside import COMPANION, LIVE_BACKUP, TASK, Over, job_part, patched_live, spread
+from fsm.environment.world.slots import NAMES, HeldJob, job_of
+from fsm.environment.world.thread import InSlot, Sighting, overtaken
 from fsm.environment.world.words import change_in_words
-from fsm.kernel import Fairness, Key, Kind, Move, Rule
+from fsm.kernel import Fairness, Key, Move, Rule
 from fsm.machines import DeleteJob, RequeueAt
-from fsm.model import Backup, LogCommand, Mode
+from fsm.model import LogCommand
 
-Moves = Callable[[Any], Iterator[Move]]
-_SLOTS = tuple(slot for slot in OF_MODE[Mode.LOG.value] if slot in {command.value for command in LogCommand})
+_SLOTS = tuple(command.value for command in LogCommand)
 
 
 def companion_rules() -> tuple[Rule, ...]:
@@ -49,22 +46,18 @@ def companion_rules() -> tuple[Rule, ...]:
             fairness=Fairness.STRONG,
             sentence="It performs the next effect of what it had decided.",
         ),
-        _fault("companion is slow", at_rest(_stands), "slow", "It has decided, and stands still before it acts."),
-        _fault(
+        fault("companion is slow", at_rest(_stands), "slow", "It has decided, and stands still before it acts."),
+        fault(
             "companion dies", at_rest(_acting(first=True)), "crash", "It performs its first effect, and no other one."
         ),
-        _fault("companion forgets", at_rest(_forgets), "crash", "It dies while it stands still."),
-        _fault(
+        fault("companion forgets", at_rest(_forgets), "crash", "It dies while it stands still."),
+        fault(
             "companion looks in vain",
             at_rest(_acting(sees_task=False)),
             "pd",
             "PD does not answer when it looks at the log task.",
         ),
     )
-
-
-def _fault(name: str, moves: Moves, budget: str, sentence: str) -> Rule:
-    return Rule(name, "fate", moves, Kind.FAULT, own=True, budget=("faults", budget), sentence=sentence)
 
 
 def companion_facts(sighting: Sighting | None) -> Mapping[str, str]:
@@ -90,17 +83,10 @@ def _sighting(view: Any, sees_task: bool = True) -> Sighting | None:
 def decided(sighting: Sighting) -> tuple[Effect, ...]:
     """The effects of a decision; to come back later needs none where one always may look."""
     seen = [SeenJob(job) for each in sighting.jobs if (job := job_of(each.slot, each.job)) is not None]
-    observation = _with_task(Observation(backup_of(sighting.backup), tuple(seen)), sighting.task)
+    observation = Observation(backup_of(sighting.backup), tuple(seen))
+    if sighting.task is not None:
+        observation = with_task(observation, sighting.task)
     return tuple(each for each in effects_of(observation, None, NOW) if not isinstance(each, RequeueAt))
-
-
-def _with_task(observation: Observation, task: Task | None) -> Observation:
-    if task is None:
-        return observation
-    if not task.exists:
-        return observation._replace(task=Seen.ABSENT)
-    standing = Seen.RUNNING if task.paused_by is None else Seen.PAUSED
-    return observation._replace(task=standing, task_commit_ts=str(COMMIT_TS), task_error=task.paused_by or "")
 
 
 # ------------------------------------------------------------------ acting
@@ -119,7 +105,7 @@ def _acting(first: bool = False, sees_task: bool = True) -> Moves:
         told: list[str] = []
         writes: dict[Key, Any] = {}
         for effect in effects[:1] if first else effects:
-            words, new = _performed(effect, sighting, _Over(view, writes))
+            words, new = _performed(effect, sighting, Over(view, writes))
             told.append(words)
             writes |= new
         vain = "" if sees_task else ", which cannot see the task,"
@@ -148,7 +134,7 @@ def _goes_on(view: Any) -> Iterator[Move]:
     told, writes = _performed(effects[sighting.performed], sighting, view)
     left = sighting._replace(performed=sighting.performed + 1)
     if writes and LIVE_BACKUP in writes:
-        left = outdated_sighting(left) or left
+        left = overtaken(left)
     over = not writes or left.performed == len(effects)
     yield Move(f"the companion {told}", {**writes, COMPANION: None if over else left})
 
@@ -161,16 +147,6 @@ def _current(sighting: Sighting) -> Sighting:
 def _forgets(view: Any) -> Iterator[Move]:
     if view[COMPANION] is not None:
         yield Move("the companion dies before it acts", {COMPANION: None})
-
-
-class _Over:
-    """A view of what is after some writes."""
-
-    def __init__(self, view: Any, writes: Mapping[Key, Any]) -> None:
-        self._view, self._writes = view, writes
-
-    def __getitem__(self, part: str) -> Any:
-        return self._writes[part] if part in self._writes else self._view[part]
 
 
 def _performed(effect: Effect, sighting: Sighting, view: Any) -> tuple[str, dict[Key, Any]]:
@@ -189,14 +165,8 @@ def _patch(effect: PatchBackup, sighting: Sighting, view: Any) -> tuple[str, dic
     live: Held | None = view[LIVE_BACKUP]
     if live is None or not sighting.backup.current:
         return "is refused its patch, the Backup is another one by now", {}
-    after = _after(live, effect)
+    after = patched_live(live, effect)
     return f"writes {change_in_words(live, after)}", {**spread(view, COMPANION), LIVE_BACKUP: after}
-
-
-def _after(live: Held, effect: PatchBackup) -> Held:
-    metadata = {key: value for key, value in effect.body["metadata"].items() if key != "resourceVersion"}
-    body = {**effect.body, "metadata": metadata}
-    return held_of(Backup.from_json(patched(backup_of(live).to_json(), body)))._replace(current=True)
 
 
 def _words(effect: Effect) -> str:

@@ -16,7 +16,7 @@ from fsm.environment.world.retries import (
     Retry,
     annotations_of,
     held_retry,
-    is_done,
+    is_marked,
     policy_name,
     retry_ticked,
 )
@@ -268,7 +268,7 @@ def backup_of(held: Held) -> Backup:
         backup_path=held.path,
         commit_ts=held.commit_ts,
         log_success_truncate_until=held.truncated,
-        log_sub_command_statuses={sub.command: _sub(sub, is_done(sub.command, held.retry)) for sub in held.subs},
+        log_sub_command_statuses={sub.command: _sub(sub, is_marked(sub.command, held.retry)) for sub in held.subs},
     )
     records = tuple(_record(number, record) for number, record in enumerate(held.records, 1))
     status = status.with_(backoff_retry_status=records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fsm.environment.world.outside import CACHED_BACKUP, QUEUE, TRACKED, Fate, Look
+from fsm.environment.world.outside import CACHED_BACKUP, QUEUE, TRACKED, Fate, Look, Over
 from fsm.environment.world.stepping import Ran, ran, ran_through
 from fsm.environment.world.thread import HANDLER, TICKER, WORKER, Thread
 from fsm.kernel import Key, Kind, Move, Rule
@@ -33,12 +33,12 @@ def operator_rules(mode: str) -> tuple[Rule, ...]:
         slowness(),
     ]
     for fate, (name, sentence) in _FATES.items():
-        rules.append(_fault(f"handler: {name}", _going_on(HANDLER, fate), "api", sentence))
-        rules.append(_fault(f"worker: {name}", _beginning_or_going_on(fate), "api", sentence))
+        rules.append(fault(f"handler: {name}", _going_on(HANDLER, fate), "api", sentence))
+        rules.append(fault(f"worker: {name}", _beginning_or_going_on(fate), "api", sentence))
     if mode == Mode.LOG:
         rules.append(Rule("tracker looks", TICKER, _tracking(Fate.WELL), own=True, sentence=_LOOK))
-        rules.append(_fault("tracker looks in vain", _tracking(Fate.NO_TASK), "pd", _IN_VAIN))
-        rules.append(_fault("worker looks in vain", _beginning_or_going_on(Fate.NO_TASK), "pd", _IN_VAIN))
+        rules.append(fault("tracker looks in vain", _tracking(Fate.NO_TASK), "pd", _IN_VAIN))
+        rules.append(fault("worker looks in vain", _beginning_or_going_on(Fate.NO_TASK), "pd", _IN_VAIN))
     return tuple(rules)
 
 
@@ -53,7 +53,8 @@ _FATES = {
 }
 
 
-def _fault(name: str, moves: Moves, budget: str, sentence: str) -> Rule:
+def fault(name: str, moves: Moves, budget: str, sentence: str) -> Rule:
+    """A fault that draws on its own budget and on that of all faults."""
     return Rule(name, "fate", moves, Kind.FAULT, own=True, budget=("faults", budget), sentence=sentence)
 
 
@@ -81,19 +82,9 @@ def _handler_begins(view: Any) -> Iterator[Move]:
 def _beginning(fate: Fate) -> Moves:
     def moves(view: Any) -> Iterator[Move]:
         if view[QUEUE] and view[WORKER] is None:
-            yield from _moves(view, WORKER, ran(Thread(WORKER), _Dequeued(view), fate), {QUEUE: False})
+            yield from _moves(view, WORKER, ran(Thread(WORKER), Over(view, {QUEUE: False}), fate), {QUEUE: False})
 
     return moves
-
-
-class _Dequeued:
-    """The view of a worker that has taken the key."""
-
-    def __init__(self, view: Any) -> None:
-        self._view = view
-
-    def __getitem__(self, part: str) -> Any:
-        return False if part == QUEUE else self._view[part]
 
 
 def _going_on(kind: str, fate: Fate = Fate.WELL) -> Moves:
@@ -176,7 +167,7 @@ def slowness() -> Rule:
             yield Move("the operator stands still for a while", {SLOW: True})
 
     sentence = "The operator stands still between two of its calls, and others move."
-    return _fault("operator is slow", moves, "slow", sentence)
+    return fault("operator is slow", moves, "slow", sentence)
 
 
 def _hurried(view: Any, kind: str, step: Ran) -> dict[Key, Any]:

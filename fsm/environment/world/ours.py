@@ -11,16 +11,15 @@ from functools import lru_cache
 from typing import Any
 
 from fsm.adapter import Effect, Observation, PatchBackup, SeenJob, effects_of
-from fsm.adapter.patches import job_manifest, patched
-from fsm.environment.world.held import NOW, Held, backup_of, held_of
+from fsm.adapter.patches import job_manifest
+from fsm.environment.world.held import NOW, Held, backup_of
 from fsm.environment.world.operator import CRASH, SLOW, Moves, slowness
-from fsm.environment.world.outside import LIVE_BACKUP, Fate, Look, job_part, spread
+from fsm.environment.world.outside import LIVE_BACKUP, Fate, Look, job_part, patched_live, spread
 from fsm.environment.world.slots import BACKUP, CREATED, NAMES, HeldJob, job_of
-from fsm.environment.world.thread import WORKER, Shell, Thread, outdated_shell
+from fsm.environment.world.thread import WORKER, Shell, Thread, overtaken
 from fsm.environment.world.words import change_in_words
 from fsm.kernel import Key, Kind, Move, Rule
 from fsm.machines import CreateJob, DeleteJob, RequeueAt
-from fsm.model import Backup
 
 
 def our_rules() -> tuple[Rule, ...]:
@@ -99,7 +98,7 @@ def _performing(fate: Fate) -> Moves:
         left = shell._replace(performed=shell.performed + 1)
         after = left if done and left.performed < len(effects) else None
         if LIVE_BACKUP in writes:
-            after, writes = outdated_shell(after), {**spread(view, WORKER), **writes}
+            after, writes = None if after is None else overtaken(after), {**spread(view, WORKER), **writes}
         if after is None and view[SLOW]:
             writes = {**writes, SLOW: False}
         yield Move(f"the shell: {told}", {**writes, WORKER: after})
@@ -114,8 +113,7 @@ def _patch(effect: PatchBackup, shell: Shell, view: Any) -> Performed:
     live: Held | None = view[LIVE_BACKUP]
     if live is None or not shell.backup.current:
         return "the patch is refused, the Backup is another one by now", {}, False
-    body = {key: value for key, value in effect.body.items() if key != "metadata"}
-    after = held_of(Backup.from_json(patched(backup_of(live).to_json(), body)))._replace(current=True)
+    after = patched_live(live, effect)
     return f"writes {change_in_words(live, after)}", {LIVE_BACKUP: after}, True
 
 

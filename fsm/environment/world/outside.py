@@ -11,6 +11,8 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
+from fsm.adapter import PatchBackup
+from fsm.adapter.patches import patched
 from fsm.environment import server as api
 from fsm.environment.server import Server
 from fsm.environment.simulation import COMMIT_TS, Task
@@ -28,8 +30,7 @@ from fsm.environment.world.thread import (
     Sighting,
     Thread,
     held_tracked,
-    outdated_shell,
-    outdated_sighting,
+    overtaken,
     replaced,
 )
 from fsm.environment.world.words import change_in_words
@@ -311,11 +312,29 @@ def spread(view: Any, writer: str) -> dict[Key, Any]:
     if writer != HANDLER and (copy is None or not copy.lags):
         changes[HANDLER] = replaced(view[HANDLER])
     if writer not in {HANDLER, WORKER} and isinstance(view[WORKER], Shell):
-        changes[WORKER] = outdated_shell(view[WORKER])
+        changes[WORKER] = overtaken(view[WORKER])
     live: Held | None = view[LIVE_BACKUP]
     if live is not None and live.mode == Mode.LOG:
-        changes[COMPANION] = outdated_sighting(view[COMPANION])
+        sighting: Sighting | None = view[COMPANION]
+        changes[COMPANION] = None if sighting is None else overtaken(sighting)
     return changes
+
+
+class Over:
+    """A view of what is after some writes."""
+
+    def __init__(self, view: Any, writes: Mapping[Key, Any]) -> None:
+        self._view, self._writes = view, writes
+
+    def __getitem__(self, part: str) -> Any:
+        return self._writes[part] if part in self._writes else self._view[part]
+
+
+def patched_live(live: Held, effect: PatchBackup) -> Held:
+    """What the API server holds after a patch of the version that it names, which is another one then."""
+    metadata = {key: value for key, value in effect.body["metadata"].items() if key != "resourceVersion"}
+    body = {**effect.body, "metadata": metadata}
+    return held_of(Backup.from_json(patched(backup_of(live).to_json(), body)))._replace(current=True)
 
 
 def is_own(call: Call) -> bool:

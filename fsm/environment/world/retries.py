@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from fsm.adapter.log_retry import is_done as has_completed
+from fsm.adapter import Observation, Retries, retries_of
+from fsm.adapter.log_retry import is_done
 from fsm.kernel import Value
 from fsm.model import (
     MINUTE,
@@ -21,6 +22,7 @@ from fsm.model import (
     LogBackupRetryPolicy,
     LogRetryRecord,
     LogRetryStatus,
+    RetryLimits,
     seconds_of,
     text_of,
 )
@@ -79,9 +81,16 @@ class Retry(Value, frozen=True):
 
 def is_retried(policy: str, command: str) -> bool:
     """The policy of that name retries the command."""
-    found = _policy(policy)
-    limits = None if found is None else found.limits_of(command)
-    return limits is not None and limits.max_times > 0
+    return _limits(policy, command) is not None
+
+
+def _limits(policy: str, command: str) -> RetryLimits | None:
+    return Retries(_policy(policy)).limits(command)
+
+
+def _longest(limits: RetryLimits | None, longest: int) -> int:
+    """How many ticks of an episode are told apart: none where its timeout is longer than anything that is."""
+    return 0 if limits is None or limits.timeout > longest * MINUTE else limits.timeout // MINUTE
 
 
 # ------------------------------------------------------------------ forgetting
@@ -89,34 +98,27 @@ def is_retried(policy: str, command: str) -> bool:
 
 def policy_name(backup: Backup) -> str:
     """The name of its policy, "" where it has none."""
-    return _NAMES[backup.metadata.annotations[POLICY_ANNOTATION]] if _has(backup, POLICY_ANNOTATION) else ""
-
-
-def _has(backup: Backup, annotation: str) -> bool:
-    return annotation in (backup.metadata.annotations or {})
+    written = (backup.metadata.annotations or {}).get(POLICY_ANNOTATION)
+    return "" if written is None else _NAMES[written]
 
 
 def held_retry(backup: Backup, now: int, tick: int, longest: int) -> Retry | None:
     """What is held of the records; None where nothing of them matters."""
-    if not _has(backup, STATUS_ANNOTATION):
-        return None
-    status = _status(backup.metadata.annotations[STATUS_ANNOTATION])
-    last = status.last
+    retries = retries_of(Observation(backup))
+    status, last = retries.status, retries.status.last
     if last is None or last.mended_at is not None:
         return None
-    policy = _policy(policy_name(backup))
-    limits = policy.limits_of(last.command) if policy is not None else None
-    most = 0 if limits is None or limits.timeout > longest * MINUTE else limits.timeout // MINUTE
+    limits = retries.limits(last.command)
     if last.superseded_at is not None:
         return Retry(Failure(last.command, superseded=True))
     failure = Failure(
         last.command,
         last.retry_num if limits is None else min(last.retry_num, limits.max_times + 1),
-        min(round((now - _at(status.episode[0])) / tick), most),
+        min(round((now - _at(status.episode[0])) / tick), _longest(limits, longest)),
         0 if last.real_retry_at is not None else _left(last, now),
         int(last.job_uid.rpartition("-")[2]) if last.job_uid else -1,
         last.real_retry_at is not None,
-        has_completed(backup.status.log_sub_command_statuses.get(last.command), last),
+        is_done(backup.status.log_sub_command_statuses.get(last.command), last),
     )
     return Retry(failure, status.state, status.reason)
 
@@ -127,11 +129,6 @@ def _left(record: LogRetryRecord, now: int) -> int:
 
 def _at(record: LogRetryRecord) -> int:
     return seconds_of(record.detect_failed_at or "")
-
-
-@lru_cache(maxsize=1 << 12)
-def _status(text: str) -> LogRetryStatus:
-    return LogRetryStatus.from_text(text)
 
 
 @lru_cache(maxsize=64)
@@ -175,7 +172,7 @@ def _text(retry: Retry, now: int, tick: int) -> str:
     return LogRetryStatus(records=records, state=retry.state, reason=retry.reason, message="", since=since).to_text()
 
 
-def is_done(command: str, retry: Retry | None) -> bool:
+def is_marked(command: str, retry: Retry | None) -> bool:
     """The command's status has to say that it was complete, whatever it says now."""
     return retry is not None and retry.failure.command == command and retry.failure.done
 
@@ -188,8 +185,6 @@ def retry_ticked(retry: Retry, policy: str, longest: int) -> Retry:
     failure = retry.failure
     if failure.superseded:
         return retry
-    found = _policy(policy)
-    limits = None if found is None else found.limits_of(failure.command)
-    most = 0 if limits is None or limits.timeout > longest * MINUTE else limits.timeout // MINUTE
+    most = _longest(_limits(policy, failure.command), longest)
     left = failure.left if failure.begun else max(failure.left - 1, 0)
     return retry._replace(failure=failure._replace(first=min(failure.first + 1, most), left=left))

@@ -6,7 +6,7 @@ it asks its own memory from there on belongs to its next step. So a step is: loo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from fsm.environment.world.held import NAME, NAMESPACE, NOW, Held, backup_of
 from fsm.environment.world.slots import HeldJob, job_of
@@ -157,11 +157,6 @@ def _replaced(value: Any) -> Any:
     return value._replace(there=False) if isinstance(value, Read) else value
 
 
-def outdated_shell(shell: Shell | None) -> Shell | None:
-    """Somebody has written the Backup since it was looked at."""
-    return None if shell is None else shell._replace(backup=shell.backup._replace(current=False))
-
-
 class Sighting(Value, frozen=True):
     """What a companion has looked at and decided upon, and how many of its effects are performed. `jobs` by slot;
     `task` is None where it could not be seen."""
@@ -172,9 +167,12 @@ class Sighting(Value, frozen=True):
     performed: int = 0
 
 
-def outdated_sighting(sighting: Sighting | None) -> Sighting | None:
+Looker = TypeVar("Looker", Shell, Sighting)
+
+
+def overtaken(looker: Looker) -> Looker:
     """Somebody has written the Backup since it was looked at."""
-    return None if sighting is None else sighting._replace(backup=sighting.backup._replace(current=False))
+    return looker._replace(backup=looker.backup._replace(current=False))
 
 
 def aged(entry: HeldTracked | None) -> HeldTracked | None:
