@@ -62,7 +62,8 @@ class Query:
 
 
 def queried(handle: Handle, entry: Tracked) -> Program[Query]:
-    """A fresh query, kept in the entry; without an etcd client it is an error. The client is made once (S10)."""
+    """A fresh query, kept in the entry; without an etcd client it is an error. The client is made once (S10). What the
+    ticker has removed meanwhile stays removed."""
     if not entry.connected:
         try:
             yield OpenEtcd(entry.cluster)
@@ -73,7 +74,8 @@ def queried(handle: Handle, entry: Tracked) -> Program[Query]:
     state = task_state(etcd)
     reading = yield from now()
     entry = replace(entry, state=state, refreshed_at=reading)
-    yield WriteTracked(handle.key, entry)
+    if (yield ReadTracked(handle.key)) is not None:
+        yield WriteTracked(handle.key, entry)
     return Query(entry, state, reading)
 
 

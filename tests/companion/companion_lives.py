@@ -97,6 +97,7 @@ class Life:
     created: Counter[str] = field(default_factory=Counter)
     handed_over: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
+    visited: set[str] = field(default_factory=set)
     by_uid: dict[str, dict[tuple[int, int], LogRetryRecord]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -208,6 +209,7 @@ class Life:
         assert companion.sighting is not None
         self.judge(companion.sighting, decision, self.simulation.now.seconds)
         self.events.update(step.event.name for step in decision.steps)
+        self.visited.update(state for step in decision.steps for state in step.after.configuration)
 
     def perform(self, companion: Companion) -> None:
         """One effect; it may be lost without anybody noticing."""

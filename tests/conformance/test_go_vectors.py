@@ -187,6 +187,7 @@ CALLER = "a wrong call by a Python program"
 READER = "asked by the charts or by readers of Jobs, not by the operator"
 SQL = "TiDB over SQL, which the Go program would have to reach"
 CLOUD = "volumes and storages of a cloud"
+TICKED = "a tick in the middle of a sync: vectors run one invocation after the other"
 EARLIER = "a step before it lets nothing come here"
 
 UNREACHED: dict[str, str] = {
@@ -202,6 +203,8 @@ UNREACHED: dict[str, str] = {
     "fsm.reference.handler.handle_job_deletion": LISTER,
     "fsm.reference.jobs.cached_job": LISTER,
     "fsm.reference.tracker.tick": f"{LISTER}; or a Backup that was never tracked, which has no ticker",
+    "fsm.reference.log._double_checked": TICKED,
+    "fsm.reference.tracker.queried": TICKED,
     "fsm.reference.tracker._refresh": "a difference that was seen before the tick: a minute passes between them",
     "fsm.reference.tracker._fetched_cluster": "the end of a loop that always returns or raises before",
     "fsm.reference.validate.cached_cluster": LISTER,

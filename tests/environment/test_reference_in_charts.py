@@ -18,6 +18,10 @@ STEPS, MOST = 200_000, 2_400_000
 """Moves a mode, and after how many a row that was not met counts as one that does not occur."""
 
 
+BESIDE = {"log": {"backoff_waiting", "verifying", "retrying", "held", "exhausted", "timed_out"}}
+"""By mode, the states that the operator does not lead to alone: only a companion writes what they are read from."""
+
+
 def rows_of(mode: str) -> frozenset[str]:
     """The divergences of the machine of a mode."""
     machine = MACHINES[mode.replace("-", "_")]
@@ -42,7 +46,7 @@ def test_every_write_is_a_path_in_the_chart_or_a_listed_divergence(mode: str) ->
 def test_in_two_hundred_thousand_steps_nothing_is_unlisted_every_row_occurs_and_every_state_is_visited(
     mode: str,
 ) -> None:
-    """There is no state that the operator cannot reach. Rare rows may take more steps than that."""
+    """There is no state that the operator cannot reach, but those of its companion. Rare rows may take more steps."""
     rows = rows_of(mode)
     found = lives_of(mode, SEED, STEPS, rows, MOST)
     refuse_unlisted(found)
@@ -50,7 +54,7 @@ def test_in_two_hundred_thousand_steps_nothing_is_unlisted_every_row_occurs_and_
         f"in {found.steps} steps these divergences never occurred: strike them out"
     )
     never = {state.id for state in MACHINES[mode.replace("-", "_")].states} - found.visited
-    assert never == set(), f"in {found.steps} steps these states were never visited"
+    assert never == BESIDE.get(mode, set()), f"in {found.steps} steps these states were never visited"
     assert found.swallowed == set(), "rows so wide that nobody would miss these edges of the chart"
 
 

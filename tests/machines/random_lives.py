@@ -48,10 +48,10 @@ def _run_context(rng: random.Random, leaf: str) -> RunContext:
 
 def _log_policy(rng: random.Random) -> LogPolicy:
     """None, one that is switched off, or one whose limits are soon reached."""
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         return LogPolicy()
     limits = RetryLimits(
-        max_times=rng.choice((0, 1, 2, 5, 5)),
+        max_times=rng.choice((0, 1, 1, 2, 5)),
         min_duration=rng.choice((SECOND, 30 * SECOND, 90 * SECOND)),
         max_duration=rng.choice((90 * SECOND, HOUR)),
         jitter=rng.choice((0, 20, 100)),
@@ -65,7 +65,7 @@ def _log_policy(rng: random.Random) -> LogPolicy:
 def _log_context(rng: random.Random, leaf: str) -> LogContext:
     known = rng.sample([each.value for each in LogCommand], rng.randrange(4))
     commands = tuple(sorted(CommandState(each, rng.choice(RETRIED_STATES)) for each in known))
-    number = rng.choice((1, 1, 2, 3) if leaf in WITH_RECORDS else (0, 0, 1, 2))
+    number = rng.choice((1, 1, 2, 3) if leaf in WITH_RECORDS else (0, 1, 2, 3))
     return LogContext(
         command=rng.choice(list(LogCommand)).value,
         attempt=rng.randrange(2),

@@ -1,12 +1,14 @@
 """A stage for scenarios: one Backup, its Jobs, and the operator of the reference, called by hand.
 
 The server stores what is written and refuses nothing on its own; `faults` says which calls fail. The cache follows the
-server only with `refresh`. Readings of the clock are a nanosecond apart.
+server only with `refresh`; `meanwhile` says what happens before a call of that kind is answered, once. Readings of the
+clock are a nanosecond apart.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -120,6 +122,7 @@ class Stage:
         self.now = at_second(NOW)
         self.faults: deque[tuple[type[Call], ApiError, bool]] = deque()
         self.steps: dict[str, Any] = {}
+        self.meanwhile: dict[type[Call], Callable[[], object]] = {}
         self.calls: list[Call] = []
         self.queued: list[QueueCall] = []
         self.operator = Operator()
@@ -253,6 +256,9 @@ class Stage:
         return self._done(call)
 
     def _done(self, call: Call) -> Any:
+        happens = self.meanwhile.pop(type(call), None)
+        if happens is not None:
+            happens()
         match call:
             case UpdateBackup(written):
                 self.backup = written

@@ -34,6 +34,7 @@ from tests.reference.stage import (
     NOW,
     PAUSED_TASK,
     POLICY,
+    RUNNING_TASK,
     Stage,
     backup,
     job,
@@ -315,6 +316,22 @@ def test_a_tick_before_the_task_exists_is_believed_for_a_minute():
     stage.wait(30)
     stage.sync()
     assert stage.condition(Phase.FAILED).reason == "LogBackupTaskNotFound"
+
+
+@pytest.mark.parametrize("task", [RUNNING_TASK, PAUSED_TASK])
+def test_what_the_ticker_removes_while_a_sync_asks_for_the_task_is_not_tracked_again(task):
+    """Nobody would tick for it, and S10's query would be believed in a later life of that name."""
+    stage = Stage(log(status_of("Running", **STARTED, **subs(start="Complete"))), task=task)
+    stage.track()
+
+    def deleted() -> None:
+        stage.backup = None
+        stage.refresh()
+        stage.tick()
+
+    stage.meanwhile[QueryTask] = deleted
+    assert stage.sync().result is Result.DONE
+    assert stage.operator.tracked == {}
 
 
 @confirmed("S11")
