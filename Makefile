@@ -37,7 +37,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not exhaustive" -n auto
 
 exhaustive: $(VENV)/.dev
-	$(BIN)/python -m pytest -m exhaustive -n auto
+	$(BIN)/python -m pytest -m exhaustive -n auto --durations=10
 
 check: $(VENV)/.run
 	$(BIN)/backup-fsm check --world operator-v1.6 --stories build/stories/operator-v1.6
