@@ -22,11 +22,13 @@ class Evidence(Protocol):
 
 
 class Question(NamedTuple):
-    """An event a machine could be sent next: what the evidence would call it, and what it is about."""
+    """An event a machine could be sent next: what the evidence would call it, and what it is about. One that leads to
+    where other events lead too is not `guessable`: only a fact tells that it was this one."""
 
     name: str
     key: Any
     subject: str = ""
+    guessable: bool = True
 
 
 class Offer(NamedTuple):

@@ -16,7 +16,7 @@ from fsm.adapter.lifecycle import (
     deletion_event,
     event_of,
 )
-from fsm.adapter.log_facts import Asked, job_end_of, mended_at, retry_event, superseded_at, without_next_job
+from fsm.adapter.log_facts import Asked, is_rerun, job_end_of, mended_at, retry_event, superseded_at, without_next_job
 from fsm.adapter.log_retry import limits_in_force, policy_for, records_for, retried_state, retries_of
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
@@ -77,7 +77,16 @@ def _commands(observation: Observation) -> tuple[CommandState, ...]:
     here = command_state_of(observation, current)
     if here != "wished":
         found[current] = here
+    reopened = next((known.reopens for known in LogCommand if known == current), "")
+    if reopened in found and here == "scheduled" and _is_unwritten(observation, current):
+        found[reopened] = "repeatable"  # as the Scheduled will say that is about to be written
     return tuple(sorted(CommandState(command, state) for command, state in found.items()))
+
+
+def _is_unwritten(observation: Observation, command: str) -> bool:
+    """Only its Job tells of the run."""
+    sub = observation.backup.status.log_sub_command_statuses.get(command)
+    return sub is None or sub.phase not in WORKING
 
 
 def _held_because(observation: Observation) -> tuple[str, str]:
@@ -272,6 +281,9 @@ class Facts:
             return event_of(name, condition, self.uid) if condition is not None and synced else None
         if name == "completed":
             return self._completed(question)
+        if name == "job_created" and question.key.leaf in BY_ITSELF:
+            event = self._told_by_job(name, command)
+            return event if event is not None and is_rerun(self.observation, question.key, event.uid) else None
         by_job = self._told_by_job(name, command) or self._told_by_condition(name, command)
         return by_job or job_end_of(self.observation, name, question.key, command)
 
@@ -316,6 +328,8 @@ class Facts:
 
 
 _SYNCED = {"task_paused": Phase.PAUSED, "task_resumed": Phase.RUNNING}
+BY_ITSELF = frozenset(WAITING) - {"retrying"}
+"""Lane states in which a new Job is none of the retry: the operator made it by itself."""
 _RETRYING = frozenset(("failure_recorded", "attempt_overdue", "tick", "verified", "blocked", "released"))
 
 
@@ -325,7 +339,7 @@ def questions_about(names: Sequence[str], state: MachineState, target: MachineSt
     key = Asked(context.command, state.configuration[-1], context.records[-1].number if context.records else 0)
     for name in names:
         if name != "wish_changed":
-            yield Question(name, key, context.command)
+            yield Question(name, key, context.command, guessable=name != "job_created" or key.leaf not in BY_ITSELF)
             continue
         known = dict.fromkeys((target.context.command, *(each.command for each in target.context.commands)))
         for command in known:

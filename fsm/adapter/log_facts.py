@@ -62,6 +62,16 @@ def job_end_of(observation: Observation, name: str, asked: Asked, command: str) 
     return None
 
 
+def is_rerun(observation: Observation, asked: Asked, uid: str) -> bool:
+    """The Job is neither of the failure that is known, nor of its retry, which has not begun."""
+    record = _newest(observation, asked.command)
+    return (
+        record is not None
+        and (record.retry_num, record.real_retry_at) == (asked.number, None)
+        and record.job_uid != uid
+    )
+
+
 def without_next_job(observation: Observation) -> Observation:
     """Without the Job of a retry that has not begun yet, as far as the Backup says: that was read before the Job was.
 

@@ -32,6 +32,8 @@ from fsm.rules import current_command, log_job_name
 
 ERROR_PAUSE, TASK_NOT_FOUND = "LogBackupErrorPaused", "LogBackupTaskNotFound"
 """The reasons the operator gives for what it saw of the task, whatever became of the Job (operator-semantics 6.5)."""
+NOT_TAKEN_UP = "NotTakenUp"
+"""The reason of a hold that a Job does not end: the operator does nothing about what was handed to it."""
 _NONE: Mapping[str, str] = {}
 
 
@@ -143,8 +145,8 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     if last.real_retry_at is not None:
         if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
             return plain
-        is_there = job is not None and not job.gone
-        return "held" if retries.status.state == "held" and is_there else "retrying"
+        stands_still = (job is not None and not job.gone) or retries.status.reason == NOT_TAKEN_UP
+        return "held" if retries.status.state == "held" and stands_still else "retrying"
     if plain == "wished":
         return plain
     standing = retries.status.state

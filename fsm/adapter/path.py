@@ -91,7 +91,10 @@ def _cheapest(
             continue
         done.add(state)
         for question in lifecycle.questions_about(lifecycle.machine.enabled(state.configuration), state, target):
-            offer = told(evidence, question, now) or guessed(question, now)
+            offer = told(evidence, question, now)
+            if offer is None and not question.guessable:
+                continue
+            offer = offer or guessed(question, now)
             leg = _leg(lifecycle, state, offer)
             after = None if leg is None else lifecycle.wished_as(leg.step.after, target)
             if leg is not None and after is not None and after not in done:

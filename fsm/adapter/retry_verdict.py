@@ -14,6 +14,7 @@ from fsm.adapter.job_verdict import failed_because, job_verdict_of, terminating
 from fsm.adapter.judgement import Judgement, Verdict
 from fsm.adapter.log_facts import OVERDUE
 from fsm.adapter.log_retry import (
+    NOT_TAKEN_UP,
     Retries,
     is_error_pause,
     limits_in_force,
@@ -50,6 +51,7 @@ ESCAPES = {
     "TaskIsPausedByError": "mend the cause and resume the task with `br log resume`, or set onErrorPause to Resume",
     "CommitTsIsUnknown": "set status.commitTs by hand to where the task starts (`br log status`)",
     "BackupPathIsUnknown": "set status.backupPath by hand to where the task writes (`br log status`)",
+    NOT_TAKEN_UP: "read the operator's log; where that says `not found in tracker`, restart the operator",
 }
 """What a person can do about a hold that ends in no other way, by its reason."""
 

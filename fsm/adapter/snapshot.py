@@ -366,7 +366,7 @@ class Facts:
         self.records = records_of(observation.backup.status.backoff_retry_status)
 
     def event(self, question: Question) -> Event | None:
-        name, attempt, _ = question
+        name, attempt = question.name, question.key
         if name in DELETION_EVENTS:
             return deletion_event(self.observation, name)
         if name == "failure_recorded":

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fsm.adapter import Observation, SeenJob, cause_of, job_of
-from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, Retries, other_at_work, overdue_at
+from fsm.adapter.log_retry import ERROR_PAUSE, NOT_TAKEN_UP, TASK_NOT_FOUND, Retries, other_at_work, overdue_at
 from fsm.adapter.observation import time_of
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.machines import LogContext, Record
-from fsm.model import BackupStatus, LogBackupRetryPolicy, LogCommand, RetryLimits
+from fsm.model import BackupStatus, LogBackupRetryPolicy, LogCommand, Phase, RetryLimits, text_of
 from fsm.rules import is_requeued
 
 BELIEVED = 60
@@ -93,6 +93,24 @@ class Case:
             time_of(each.last_transition_time) or 0 for each in told if each.reason in (ERROR_PAUSE, TASK_NOT_FOUND)
         ]
         return max(times, default=-BELIEVED - 1) + BELIEVED + 1
+
+    @property
+    def is_told(self) -> bool:
+        """The operator reads that it shall run the command again; a late word of the failed attempt may hide that."""
+        sub = self.status.log_sub_command_statuses.get(self.command)
+        return sub is None or sub.phase == Phase.RETRY_FAILED
+
+    def not_taken_up(self, since: int) -> Finding:
+        """The retry was handed over, and nothing comes of it."""
+        if self.is_told:
+            said = (
+                f"the operator has not taken up the retry since {text_of(since)}; its log says why, and where that is "
+                "`not found in tracker`, which comes after a stop, restart the operator"
+            )
+        else:
+            because = self.look().message or "the task could not be seen"
+            said = f"a late word of the failed attempt hides the retry, which is not handed over again: {because}"
+        return Finding(Look.BLOCKED, NOT_TAKEN_UP, said)
 
     def other_at_work(self) -> SeenJob | None:
         """An unfinished Job of another command."""

@@ -15,11 +15,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, command_state_of, state_of_log
-from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND, completed_at, episode_of, is_looked_after, retries_of
+from fsm.adapter.log_retry import (
+    ERROR_PAUSE,
+    NOT_TAKEN_UP,
+    TASK_NOT_FOUND,
+    completed_at,
+    episode_of,
+    is_looked_after,
+    retries_of,
+)
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
 from fsm.companion.case import Case
-from fsm.companion.events import AT_WORK, ENDED, PATIENCE, ended_for_good, event_of, is_forgotten, lane_of
+from fsm.companion.events import AT_WORK, ENDED, PATIENCE, ended_for_good, event_of, is_forgotten, lane_of, silent_from
 from fsm.companion.looking import Look, look_of
 from fsm.kernel import Event, MachineState, Step, try_step
 from fsm.machines import LOG, DeleteJob, LogContext, RequeueAt
@@ -201,8 +209,9 @@ class _Deciding:
     def _write_again(self) -> None:
         """A late word of the failed attempt has hidden from the operator that it shall run the command again; whatever
         that attempt has done meanwhile, the task shows it."""
-        case, sub = self.case, self.status.log_sub_command_statuses.get(self.case.command)
-        if self.steps or lane_of(self.state) != "retrying" or sub is None or sub.phase == Phase.RETRY_FAILED:
+        case = self.case
+        is_handed_over = lane_of(self.state) == "retrying" or self.retries.reason == NOT_TAKEN_UP
+        if self.steps or not is_handed_over or case.is_told:
             return
         if case.obstacle(self.state.context) is None and case.look().look is Look.MAY_BEGIN:
             self.status = mending.handed_over(self.status, case.command)
@@ -237,8 +246,9 @@ class _Deciding:
             return (RequeueAt(case.now + LOOK_AGAIN),)
         if leaf in ("held", *ENDED) and leaf not in ended_for_good(case):
             return (RequeueAt(case.now + WATCH_AGAIN),)
-        if leaf == "retrying" and case.terminating_since is not None:
-            return (RequeueAt(case.terminating_since + PATIENCE),)
+        if leaf == "retrying":
+            since = case.terminating_since
+            return (RequeueAt(silent_from(self.state.context) if since is None else since + PATIENCE),)
         if leaf in (*AT_WORK, "aborted") and case.overdue_at is not None and not case.is_overdue:
             return (RequeueAt(case.overdue_at),)
         forgotten = leaf == "idle" and case.limits is not None and is_forgotten(case)

@@ -13,6 +13,9 @@ from fsm.rules import log_job_name
 PATIENCE = 60
 """Seconds for which a Job that is being deleted may wait for its pods before that is said to hold the retry."""
 
+SILENCE = 1200
+"""Seconds within which an operator that works has tried whatever it met once more: its queue waits at most 1,000."""
+
 AT_WORK = ("scheduled", "preparing", "running")
 ENDED = ("exhausted", "timed_out")
 
@@ -31,7 +34,7 @@ def event_of(case: Case, state: MachineState) -> Event | None:
     if leaf in ("failed", "aborted"):
         return _of_failure(case, leaf, context)
     if context.records[-1].real is not None:
-        return _of_retry(case) if leaf == "retrying" else None
+        return _of_retry(case, leaf, context)
     return _of_waiting(case, state, leaf)
 
 
@@ -60,11 +63,23 @@ def _of_failure(case: Case, leaf: str, context: LogContext) -> Event | None:
     return Event("failure_recorded", case.now, reason=reason, message=message)
 
 
-def _of_retry(case: Case) -> Event | None:
-    """The operator has it, and waits for the finished Job to go."""
-    if case.terminating_since is None or case.now < case.terminating_since + PATIENCE or case.job is None:
+def _of_retry(case: Case, leaf: str, context: LogContext) -> Event | None:
+    """The operator has it: it removes the finished Job and makes the next one."""
+    found = _stands_still(case, silent_from(context))
+    if found is None or (leaf == "held" and found.reason == context.reason):
         return None
-    return _blocked(case, job_must_go(case.job))
+    return _blocked(case, found)
+
+
+def _stands_still(case: Case, silent: int) -> Finding | None:
+    if case.terminating_since is not None and case.job is not None:
+        return job_must_go(case.job) if case.now >= case.terminating_since + PATIENCE else None
+    return case.not_taken_up(silent - SILENCE) if case.now >= silent else None
+
+
+def silent_from(context: LogContext) -> int:
+    """The second from which on a retry that was handed over and not taken up is held."""
+    return (context.records[-1].real or 0) + SILENCE
 
 
 def _of_waiting(case: Case, state: MachineState, leaf: str) -> Event | None:

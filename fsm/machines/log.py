@@ -274,6 +274,14 @@ class Log(Chart):
 
     stream, lane = alive.stream, alive.lane
     edge(lane.idle, lane.scheduled, "The command's Job was created.", event="job_created", do=begin_command)
+    edge(
+        _states(lane, tuple(each for each in WAITING if each != "retrying")),
+        lane.scheduled,
+        "The operator runs the command again by itself: what it had begun was never written.",
+        event="job_created",
+        when=retry.newer_job,
+        do=begin_command,
+    )
     edge(lane.idle, None, "No Job of the command is at work: ask for one.", event="tick", do=create_job)
     retry.declare_run(lane.scheduled, lane.preparing, lane.running, lane.failed, lane.aborted)
     log_retry.declare_log_retries(lane)

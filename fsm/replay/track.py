@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fsm.adapter.lifecycle import Lifecycle
+from fsm.adapter.lifecycle import Evidence, Lifecycle, Question
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.path import Leg, path_between
 from fsm.adapter.registry import lifecycle_of
-from fsm.kernel import Machine, MachineState
+from fsm.kernel import Event, Machine, MachineState
 from fsm.model import Backup, LogBackupRetryPolicy, Pod, text_of
 from fsm.replay.reader import lean_object_of, object_of
 
@@ -62,16 +62,33 @@ class Unexpected(NamedTuple):
         return {**self._asdict(), "at": text_of(self.at)}
 
 
+CREATED = frozenset(("job_created", "execute_created"))
+
+
+class Once(NamedTuple):
+    """Evidence in which a Job is created once: where a run begins after the one that it told of, that is a guess."""
+
+    evidence: Evidence
+    begun: set[str]
+
+    def event(self, question: Question) -> Event | None:
+        """As the objects tell it, but for what they have told before."""
+        event = self.evidence.event(question)
+        return None if event is not None and event.name in CREATED and event.uid in self.begun else event
+
+
 class Track:
     """One Backup, by its uid. `backup` is None while only Jobs of it were seen.
 
     `backup`, `jobs` and `pods` are to be looked at only, since they may be lean twins; `texts` has what they were read
-    from, by uid ("" for the Backup), as an item's (type, text). `log_policy` is in force for a log backup that has none
-    of its own; it is everybody's, so it is not written with a track.
+    from, by uid ("" for the Backup), as an item's (type, text). `begun` has the uids of the Jobs that
+    were told to begin. `log_policy` is in force for a log backup that has none of its own; it is everybody's, so it is
+    not written with a track.
     """
 
     __slots__ = (
         "backup",
+        "begun",
         "dropped",
         "entries",
         "gone_at",
@@ -103,6 +120,7 @@ class Track:
         self.lifecycle: Lifecycle | None = None
         self.log_policy: LogBackupRetryPolicy | None = None
         self.state: MachineState | None = None
+        self.begun: set[str] = set()
         self.since: dict[str, int] = {}
         self.entries: deque[Entry] = deque(maxlen=keep)
         self.dropped = 0
@@ -174,12 +192,15 @@ class Track:
         self, lifecycle: Lifecycle, observation: Observation, start: MachineState, target: MachineState, now: int
     ) -> tuple[Entry, ...]:
         machine = lifecycle.machine
-        legs = path_between(lifecycle, start, target, lifecycle.evidence_of(observation), now)
+        evidence = Once(lifecycle.evidence_of(observation), self.begun)
+        legs = path_between(lifecycle, start, target, evidence, now)
         if legs is None:
             if start.configuration != target.configuration and machine.outcome(start.configuration) is None:
                 self.unexpected.append(self._surprise(machine, start, target, now))
             self._note_since(machine, target, now)
             return ()
+        created = (leg.step.event.uid for leg in legs if leg.step.event.name in CREATED)
+        self.begun.update(uid for uid in created if uid in self.jobs)
         entries = tuple(entry for leg in legs for entry in entries_of(machine, leg))
         for entry in entries:
             if entry.source != entry.target:

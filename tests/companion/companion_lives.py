@@ -371,6 +371,12 @@ class Life:
             return ""
         return f"{context.command} is {lane}"
 
+    @property
+    def standing(self) -> LogRetryStatus:
+        """What the annotation says."""
+        assert self.simulation.server.backup is not None
+        return retries_of(Observation(self.simulation.server.backup)).status
+
     def is_waiting_for_start(self) -> bool:
         """The wish needs a log-start that never was."""
         backup = self.simulation.server.backup

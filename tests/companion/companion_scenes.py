@@ -15,7 +15,7 @@ from fsm.adapter.patches import patched
 from fsm.companion import Decision, decision_of
 from fsm.kernel import MachineState
 from fsm.machines import LOG, DeleteJob, RequeueAt
-from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, Job, LogRetryRecord, Phase, Pod
+from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, Job, LogRetryRecord, LogRetryStatus, Phase, Pod
 from tests.things import BORN, at, clock, condition, job, log
 
 NO_JITTER = {"jitter": 0, "maxRetryTimes": 3, "minRetryDuration": "60s"}
@@ -124,17 +124,20 @@ class Scene(NamedTuple):
         return state_of_log(self.after)
 
     @property
+    def standing(self) -> LogRetryStatus:
+        return retries_of(self.after).status
+
+    @property
     def records(self) -> tuple[LogRetryRecord, ...]:
-        return retries_of(self.after).status.records
+        return self.standing.records
 
     @property
     def outcome(self) -> Outcome:
-        standing = retries_of(self.after).status
         effects = self.decision.effects
         return Outcome(
             lane(self.state),
             () if self.patch is None else touched(self.patch.body),
-            standing.reason,
+            self.standing.reason,
             tuple(each.uid for each in effects if isinstance(each, DeleteJob)),
             next((each.at - self.now for each in effects if isinstance(each, RequeueAt)), None),
         )

@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 
 from fsm.adapter import Observation, PatchBackup, SeenJob, state_of_log
 from fsm.companion import decision_of, effects_of
+from fsm.companion.events import SILENCE
 from fsm.machines import DeleteJob, RequeueAt
 from fsm.model import STATUS_ANNOTATION, Backup, LogBackupRetryPolicy, LogCommand, Phase
 from tests.things import log, pod, snapshot, terminated
@@ -429,14 +430,15 @@ def test_the_handover_is_exactly_one_patch_of_the_record_and_of_one_phase(comman
     """Whole phase and conditions stay: a whole RetryFailed would let a deletion orphan the task (S13)."""
     task = next(task for task, found in LOOKS[command].items() if found == ("retrying", ""))
     scene = looked_at(command, task)
-    (patch,) = scene.decision.effects
+    patch, wake = scene.decision.effects
     assert isinstance(patch, PatchBackup)
+    assert isinstance(wake, RequeueAt)
     assert scene.outcome.patched == (RECORDS, phase_of(command))
     assert patch.resource_version == patch.body["metadata"]["resourceVersion"] == "100"
     assert list(patch.body["metadata"]["annotations"]) == [STATUS_ANNOTATION]
     assert patch.body["status"] == {"logSubCommandStatuses": {command: {"phase": "RetryFailed"}}}
     assert scene.records[-1].real_retry_at == at(5)
-    assert again(scene.after, clock(6)).outcome == Outcome("retrying", (), "", (), None)
+    assert again(scene.after, clock(6)).outcome == Outcome("retrying", (), "", (), SILENCE - 60)
 
 
 @pytest.mark.parametrize(("command", "task"), LOOKED_AT)
@@ -547,7 +549,7 @@ def test_a_job_that_has_to_go_is_asked_to_go_until_it_goes() -> None:
     assert terminating.outcome == Outcome("held", (RECORDS,), "JobIsTerminating", (), 60)
     assert again(terminating.after, clock(11, 5)).outcome == Outcome("held", (), "JobIsTerminating", (), 60)
     gone = again(terminating.after._replace(jobs=()), clock(13))
-    assert gone.outcome == Outcome("retrying", (RECORDS, phase_of("log-start")), "", (), None)
+    assert gone.outcome == Outcome("retrying", (RECORDS, phase_of("log-start")), "", (), SILENCE)
     assert [each.job_uid for each in gone.records] == ["j-1"]
 
 
@@ -555,7 +557,7 @@ def test_an_attempt_that_ends_while_it_should_go_is_left_to_the_operator() -> No
     """A finished Job is never deleted here."""
     first = look(current(), job_of(), task=Task.ABSENT, now=OVERDUE)
     ended = again(first.after._replace(jobs=(SeenJob(job_of("log-start", *FAILED)),)), clock(12))
-    assert ended.outcome == Outcome("retrying", (RECORDS, phase_of("log-start")), "", (), None)
+    assert ended.outcome == Outcome("retrying", (RECORDS, phase_of("log-start")), "", (), SILENCE)
     done = again(first.after._replace(backup=current(phase="Complete", status=STARTED), jobs=()), clock(12))
     assert done.decision.effects == ()
 
@@ -568,6 +570,32 @@ def test_a_failed_job_that_the_operator_cannot_get_rid_of_is_said_to_hold_the_re
     assert held.outcome == Outcome("held", (RECORDS,), "JobIsTerminating", (), 60)
     assert again(held.after, clock(8)).outcome == Outcome("held", (), "JobIsTerminating", (), 60)
     assert again(held.after._replace(jobs=()), clock(9)).outcome.state == "retrying"
+
+
+def test_a_retry_that_the_operator_does_not_take_up_is_held_until_it_does() -> None:
+    """After 20 minutes: an operator that works has tried once more by then, whatever it met."""
+    failed = job_of("log-start", *FAILED)
+    handed = look(current(notes=waiting(state="verifying")), failed, task=Task.ABSENT).after
+    assert again(handed, clock(5) + SILENCE - 1).outcome == Outcome("retrying", (), "", (), 1)
+    held = again(handed, clock(5) + SILENCE)
+    assert held.outcome == Outcome("held", (RECORDS,), "NotTakenUp", (), 60)
+    assert "not found in tracker" in held.standing.message
+    assert again(held.after, clock(60)).outcome == Outcome("held", (), "NotTakenUp", (), 60)
+    going = again(held.after._replace(jobs=()), clock(61))
+    assert going.outcome == Outcome("held", (), "NotTakenUp", (), 60), "it has removed the Job, and made no other"
+    taken = held.after._replace(jobs=(SeenJob(job_of(uid="j-2", created=at(61))),))
+    assert again(taken, clock(62)).outcome.state == "scheduled"
+    hanging = job_of("log-start", *FAILED, metadata={"deletionTimestamp": at(61)})
+    stuck = again(held.after._replace(jobs=(SeenJob(hanging),)), clock(62))
+    assert stuck.outcome == Outcome("held", (RECORDS,), "JobIsTerminating", (), 60)
+
+
+def test_a_retry_that_a_late_word_hides_is_handed_over_again_when_the_task_allows_it() -> None:
+    backup = current(phase="Prepare", notes=notes(record(realRetryAt=at(4)), state="retrying"))
+    held = look(backup, job_of("log-start", *FAILED), task=Task.PAUSED, now=clock(4) + SILENCE)
+    assert held.outcome == Outcome("held", (RECORDS,), "NotTakenUp", (), 60)
+    assert "paused the task by hand" in held.standing.message
+    assert again(held.after._replace(task=Task.ABSENT), clock(30)).outcome.patched == (phase_of("log-start"),)
 
 
 def test_a_job_that_the_failure_does_not_name_holds_the_retry_too() -> None:
@@ -747,11 +775,11 @@ def test_a_late_word_of_the_failed_attempt_is_written_over_and_no_failure(phase:
     backup = current(phase=phase, notes=notes(record(realRetryAt=at(4)), state="retrying"))
     failed = job_of("log-start", *FAILED)
     scene = look(backup, failed, task=Task.ABSENT)
-    assert scene.outcome == Outcome("retrying", (phase_of("log-start"),), "", (), None)
+    assert scene.outcome == Outcome("retrying", (phase_of("log-start"),), "", (), SILENCE - 60)
     assert scene.records == look(backup).records[:1]
-    assert look(backup, failed).outcome == Outcome("retrying", (), "", (), None)
+    assert look(backup, failed).outcome == Outcome("retrying", (), "", (), SILENCE - 60)
     assert look(backup, failed, task=Task.RUNNING).outcome.state == "idle"
-    assert look(backup, failed, task=Task.PAUSED).outcome == Outcome("retrying", (), "", (), None)
+    assert look(backup, failed, task=Task.PAUSED).outcome == Outcome("retrying", (), "", (), SILENCE - 60)
 
 
 @pytest.mark.parametrize("phase", ["Failed"])

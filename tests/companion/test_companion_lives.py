@@ -78,6 +78,17 @@ def test_whatever_goes_wrong_the_rules_are_kept_in_many_lives(kind: Any) -> None
     keep_the_rules(range(1000, 1050), lambda seed: Life(seed, **kind).lived(700).settled())
 
 
+def test_a_retry_of_which_the_operator_knows_nothing_is_held_and_taken_up_once_it_starts_again() -> None:
+    """After a stop it tracks the log backup no more, and every sync of another command is an error."""
+    life = Life(1031, **KINDS["a user who cannot decide"]).lived(700).settled()
+    assert life.simulation.operator.tracked == {}
+    assert life.standing.reason == "NotTakenUp"
+    life.simulation.crash()
+    life.settled()
+    assert life.simulation.server.backup is not None
+    assert life.simulation.server.backup.status.log_sub_command_statuses["log-pause"].phase == "Complete"
+
+
 # ------------------------------------------------------------------ how many Jobs
 
 

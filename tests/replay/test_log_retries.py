@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import fsm
+from fsm.environment.demo import Change, LogRetryStory
 from fsm.model import POLICY_ANNOTATION, LogBackupRetryPolicy, seconds_of
 from fsm.replay.fold import Fold
 from fsm.replay.merge import merged, observed_at
@@ -222,3 +223,23 @@ def test_the_newest_observed_time_knows_the_records_and_no_plan(status: Any, new
     (item,) = items(documents(_Lines(line), "x"))
     assert isinstance(item, Item)
     assert observed_at(item) == seconds_of(newest)
+
+
+# ------------------------------------------------------------------ a stream with a user, and with mishaps
+
+
+def told_of(seed: int, **faults: int) -> dict[str, Any]:
+    """The replay of a demonstration's watch items."""
+    story = LogRetryStory("{}", random.Random(seed), faults)
+    items_of = [each for each in story.happenings() if isinstance(each, Change)]
+    return only(folded("".join(json.dumps({"type": e.type, "object": e.object.to_json()}) + "\n" for e in items_of)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_log_backup_without_mishaps_is_told_without_a_guess_and_in_the_order_of_time(seed: int) -> None:
+    """A resume reopens the pause when its Job is made, before the operator writes so: no step back is told for that."""
+    entry = told_of(seed)
+    times = [each["at"] for each in entry["transitions"]]
+    assert times == sorted(times)
+    assert not [each for each in entry["transitions"] if each.get("inferred")]
+    assert entry["unexpected"] == []
