@@ -22,6 +22,7 @@ from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
 from fsm.kernel import Event, MachineState
 from fsm.machines import LOG, CommandState, LogContext
+from fsm.machines.log import ERROR_PAUSE
 from fsm.machines.log_retry import WAITING
 from fsm.model import Backup, BackupSpec, BackupStatus, Condition, LogCommand, LogSubCommandStatus, ObjectMeta, Phase
 from fsm.rules import current_command, log_job_name, update_log
@@ -305,8 +306,11 @@ class Facts:
     def _told_by_condition(self, name: str, command: str) -> Event | None:
         status = self.observation.backup.status
         sub = status.log_sub_command_statuses.get(command)
+        paused = name == "aborted" and sub is not None and sub.phase == Phase.RETRY_FAILED
         for condition in sub.conditions if sub is not None else ():
-            if _TOLD.get(condition.type) == name:
+            if paused and (condition.type, condition.reason) == (Phase.RETRY_FAILED, ERROR_PAUSE):
+                return event_of(name, condition, self.uid, subject=command)
+            if _TOLD.get(condition.type) == name and not paused:
                 event = event_of(name, condition, self.uid, subject=command)
                 started = name == "completed" and command == LogCommand.START
                 return event._replace(message=status.commit_ts) if started else event

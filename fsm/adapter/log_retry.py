@@ -12,6 +12,7 @@ from typing import NamedTuple
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import InputError, Place
 from fsm.machines import LogPolicy, Record
+from fsm.machines.log import ERROR_PAUSE
 from fsm.machines.log_retry import WAITING
 from fsm.model import (
     NO_RETRIES,
@@ -30,8 +31,6 @@ from fsm.model import (
 )
 from fsm.rules import current_command, log_job_name
 
-ERROR_PAUSE, TASK_NOT_FOUND = "LogBackupErrorPaused", "LogBackupTaskNotFound"
-"""The reasons the operator gives for what it saw of the task, whatever became of the Job (operator-semantics 6.5)."""
 NOT_TAKEN_UP = "NotTakenUp"
 """The reason of a hold that a Job does not end: the operator does nothing about what was handed to it."""
 _NONE: Mapping[str, str] = {}

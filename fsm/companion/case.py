@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fsm.adapter import Observation, SeenJob, cause_of, job_of
-from fsm.adapter.log_retry import ERROR_PAUSE, NOT_TAKEN_UP, TASK_NOT_FOUND, Retries, other_at_work, overdue_at
+from fsm.adapter.log_retry import NOT_TAKEN_UP, Retries, other_at_work, overdue_at
 from fsm.adapter.observation import time_of
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.machines import LogContext, Record
+from fsm.machines.log import ERROR_PAUSE, TASK_NOT_FOUND
 from fsm.model import BackupStatus, LogBackupRetryPolicy, LogCommand, Phase, RetryLimits, text_of
 from fsm.rules import is_requeued
 

@@ -16,9 +16,7 @@ from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, command_state_of, state_of_log
 from fsm.adapter.log_retry import (
-    ERROR_PAUSE,
     NOT_TAKEN_UP,
-    TASK_NOT_FOUND,
     completed_at,
     episode_of,
     is_looked_after,
@@ -31,6 +29,7 @@ from fsm.companion.events import AT_WORK, ENDED, PATIENCE, ended_for_good, event
 from fsm.companion.looking import Look, look_of
 from fsm.kernel import Event, MachineState, Step, try_step
 from fsm.machines import LOG, DeleteJob, LogContext, RequeueAt
+from fsm.machines.log import ERROR_PAUSE, TASK_NOT_FOUND
 from fsm.machines.log_retry import LOOK_AGAIN, WAITING
 from fsm.model import (
     STATUS_ANNOTATION,

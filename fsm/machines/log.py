@@ -35,6 +35,9 @@ from fsm.machines.log_retry import ONCE, WAITING, LogPolicy, is_retried
 from fsm.machines.retry import Record
 from fsm.model import LogCommand
 
+ERROR_PAUSE, TASK_NOT_FOUND = "LogBackupErrorPaused", "LogBackupTaskNotFound"
+"""The reasons the operator gives for what it saw of the task, whatever became of the Job (operator-semantics 6.5)."""
+
 
 class Command(NamedTuple):
     """What a subcommand does to the stream when it completes: from which state to which."""
@@ -114,6 +117,12 @@ def can_complete(context: LogContext, event: Event) -> bool:
     """The lane takes a completion of the current command: it is idle, at work, or has failed and may be mended."""
     state = context.state_of(context.command)
     return state not in ("scheduled", "preparing", "invalid") and (state != "aborted" or is_retried(context, event))
+
+
+@guard
+def is_of_the_task(context: LogContext, event: Event) -> bool:
+    """The operator says it, of what it saw of the task: no Job of the command ran."""
+    return event.reason in (ERROR_PAUSE, TASK_NOT_FOUND)
 
 
 def _was(lane: str) -> Guard:
@@ -201,6 +210,7 @@ def _states(lane: Any, ids: tuple[str, ...]) -> tuple[Any, ...]:
 
 _BEGAN = 1_800_000_000
 _FIRST = Record(1, _BEGAN - 61, _BEGAN - 1, _BEGAN, "Job backup-log-start has failed", "BackoffLimitExceeded")
+_WAITS = _FIRST._replace(detected=_BEGAN, expected=_BEGAN + 60, real=None)
 _SECOND = _FIRST._replace(number=2, detected=_BEGAN, expected=_BEGAN + 60, real=None)
 
 
@@ -211,6 +221,24 @@ def _under_a_policy_of_one_retry(title: str, lane: str, *records: Record) -> Sta
     return Start(f"{title} under a policy of one retry", ("not_started", lane), context, _BEGAN)
 
 
+_COMMIT_TS = "400036290571534337"
+_RESUMED = Start(
+    "log-resume at work",
+    ("paused", "running"),
+    LogContext(
+        command="log-resume",
+        job="job-1",
+        commands=(
+            CommandState("log-pause", "repeatable"),
+            CommandState("log-resume", "running"),
+            CommandState("log-start", "complete"),
+        ),
+        commit_ts=_COMMIT_TS,
+    ),
+    _BEGAN,
+)
+
+
 class Log(Chart):
     """A log backup: a stream of changes, and the lane in which its subcommands run as Jobs, one command at a time."""
 
@@ -218,11 +246,14 @@ class Log(Chart):
     samples = Samples(
         words={
             "wish_changed": {"subject": tuple(command.value for command in LogCommand)},
-            "completed": {"message": ("400036290571534337",)},
-            "task_found": {"message": ("400036290571534337",)},
+            "aborted": {"reason": ("StartLogBackupFailed", TASK_NOT_FOUND)},
+            "completed": {"message": (_COMMIT_TS,)},
+            "task_found": {"message": (_COMMIT_TS,)},
         },
         starts=(
+            _RESUMED,
             _under_a_policy_of_one_retry("log-start at work", "running"),
+            _under_a_policy_of_one_retry("a retry waits", "backoff_waiting", _WAITS),
             _under_a_policy_of_one_retry("the task is looked at", "verifying", _FIRST._replace(real=None)),
             _under_a_policy_of_one_retry("the retry has begun", "retrying", _FIRST),
             _under_a_policy_of_one_retry("the retry at work", "scheduled", _FIRST),
@@ -283,6 +314,14 @@ class Log(Chart):
         do=begin_command,
     )
     edge(lane.idle, None, "No Job of the command is at work: ask for one.", event="tick", do=create_job)
+    edge(
+        lane.idle,
+        lane.aborted,
+        "The operator found no task of what had started, or found it paused by an error.",
+        event="aborted",
+        when=(is_retried, is_of_the_task),
+        do=retry.note_reason,
+    )
     retry.declare_run(lane.scheduled, lane.preparing, lane.running, lane.failed, lane.aborted)
     log_retry.declare_log_retries(lane)
     edge((lane.running, lane.failed), lane.idle, "The program reported Complete.", event="completed", do=settle)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm.adapter import Observation, PatchBackup, SeenJob, retries_of
-from fsm.adapter.log_retry import ERROR_PAUSE, TASK_NOT_FOUND
 from fsm.adapter.patches import patched
 from fsm.check import check
 from fsm.companion import case, effects_of, events, looking, mending
@@ -19,6 +18,7 @@ from fsm.environment.simulation import Simulation, Task, simulation_of
 from fsm.environment.world import beside, held, slots
 from fsm.kernel import Property
 from fsm.machines import DeleteJob, RequeueAt
+from fsm.machines.log import ERROR_PAUSE, TASK_NOT_FOUND
 from fsm.machines.log_retry import LogPolicy
 from fsm.model import POLICY_ANNOTATION, Backup, Phase, seconds_of
 from fsm.reference import TidbCluster

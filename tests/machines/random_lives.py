@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fsm.kernel import Event, Machine, MachineState
 from fsm.kernel.judge import WALKS_START_AT, Agreement, Disagreement, compared
 from fsm.machines import CommandState, JobContext, LogContext, LogPolicy, Policy, Record, RunContext
+from fsm.machines.log import TASK_NOT_FOUND
 from fsm.machines.log_retry import WAITING
 from fsm.model import HOUR, MINUTE, SECOND, LogCommand, RetryLimits
 
@@ -86,7 +87,8 @@ def _event(rng: random.Random, name: str, now: int, context: Any) -> Event:
     """Most often about the Job and the command at hand, sometimes about another or none."""
     uid = getattr(context, "job", "") if rng.random() < 0.3 else rng.choice(UIDS)
     subject = rng.choice([each.value for each in LogCommand])
-    return Event(name, now, subject, uid, rng.choice(REASONS), rng.choice(("", "a message")))
+    reasons = (*REASONS, TASK_NOT_FOUND) if name == "aborted" else REASONS
+    return Event(name, now, subject, uid, rng.choice(reasons), rng.choice(("", "a message")))
 
 
 class Life(NamedTuple):
