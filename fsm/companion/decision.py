@@ -208,8 +208,8 @@ class _Deciding:
     def _write_again(self) -> None:
         """A late word of the failed attempt has hidden from the operator that it shall run the command again; whatever
         that attempt has done meanwhile, the task shows it."""
-        case = self.case
-        is_handed_over = lane_of(self.state) == "retrying" or self.retries.reason == NOT_TAKEN_UP
+        case, leaf = self.case, lane_of(self.state)
+        is_handed_over = leaf == "retrying" or (leaf == "held" and self.retries.reason == NOT_TAKEN_UP)
         if self.steps or not is_handed_over or case.is_told:
             return
         if case.obstacle(self.state.context) is None and case.look().look is Look.MAY_BEGIN:

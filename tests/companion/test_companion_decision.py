@@ -598,6 +598,22 @@ def test_a_retry_that_a_late_word_hides_is_handed_over_again_when_the_task_allow
     assert again(held.after._replace(task=Task.ABSENT), clock(30)).outcome.patched == (phase_of("log-start"),)
 
 
+EVERY = {**NO_JITTER, "commands": {command: {} for command in COMMANDS}}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("phase", ["Scheduled", "Running", "Complete", "Failed"])
+def test_what_held_a_retry_that_was_taken_up_after_all_hands_nothing_over(command: str, phase: str) -> None:
+    """The annotation says NotTakenUp still: nobody writes it when the operator goes on."""
+    kept = notes(record(command=command, realRetryAt=at(2)), state="held", reason="NotTakenUp")
+    ended = job_of(command, ("Complete" if phase == "Complete" else "Failed"), uid="j-2", created=at(3))
+    job = ended if phase in ("Complete", "Failed") else job_of(command, uid="j-2", created=at(3))
+    for task in Task:
+        patch = look(current(command, phase, policy=EVERY, notes=kept), job, task=task).patch
+        subs = patch.body.get("status", {}).get("logSubCommandStatuses", {}) if patch is not None else {}
+        assert subs.get(command, {}).get("phase") != "RetryFailed", task
+
+
 def test_a_job_that_the_failure_does_not_name_holds_the_retry_too() -> None:
     """The first one had vanished; what runs by now has failed before anything was written of it."""
     handed = current(phase="RetryFailed", notes=notes(record(jobUid="", realRetryAt=at(4)), state="retrying"))
