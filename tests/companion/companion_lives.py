@@ -20,7 +20,7 @@ from fsm.adapter.patches import patched
 from fsm.companion import Decision
 from fsm.environment.beside import Companion, with_task
 from fsm.environment.server import Item
-from fsm.environment.simulation import OPERATOR, Author, Simulation, Task, Who, simulation_of
+from fsm.environment.simulation import COMMIT_TS, OPERATOR, Author, Simulation, Task, Who, simulation_of
 from fsm.machines import LOG, DeleteJob, RequeueAt
 from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, Job, LogRetryRecord, LogRetryStatus
 from fsm.reference import ApiError, TidbCluster
@@ -163,7 +163,7 @@ class Life:
         if self._chance(rng, mishaps.operator_dies):
             simulation.crash()
         if self._chance(rng, mishaps.edit) and simulation.server.backup is not None:
-            simulation.edit(logSubcommand=rng.choice(self.commands))
+            self._edit(rng.choice(self.commands))
         if self._chance(rng, mishaps.by_hand):
             simulation.task = rng.choice([Task(True), Task(True, ""), Task(True, "disk full"), Task()])
         if self._chance(rng, mishaps.job_deleted) and simulation.server.jobs:
@@ -178,6 +178,13 @@ class Life:
             simulation.make(rng.choice(moves[rng.choice(sorted(moves))]))
         else:
             simulation.wait(rng.choice([1, 5, 30, 70]))
+
+    def _edit(self, command: str) -> None:
+        """The user wishes this; a truncation beside what is wished already."""
+        if command == "log-truncate":
+            self.simulation.edit(logTruncateUntil=str(COMMIT_TS + self.world.randrange(1, 9)))
+        else:
+            self.simulation.edit(logSubcommand=command)
 
     def _operator_is_busy(self) -> bool:
         """It has something to do, or has not yet written of the Job that it made."""

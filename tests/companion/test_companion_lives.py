@@ -14,6 +14,9 @@ from companion_lives import CALM, PATIENT, POLICY, Life, Mishaps, keep_the_rules
 ALL = {"commands": {each: {} for each in ("log-start", "log-stop", "log-pause", "log-resume")}}
 
 
+SHORT = {key: POLICY[key] for key in ("minRetryDuration", "maxRetryDuration", "retryTimeout", "attemptTimeout")}
+
+
 def policy(**more: Any) -> str:
     return json.dumps(POLICY | more)
 
@@ -51,6 +54,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "calls that fail and operators that die": {"mishaps": Mishaps(call=0.05, operator_dies=0.02, kill=0.04)},
     "lost nodes": {"mishaps": Mishaps(lose=0.05, kill=0.0)},
     "a user who cannot decide": {"mishaps": Mishaps(edit=0.03, kill=0.04), "policy": policy(**ALL)},
+    "truncations": {
+        "mishaps": Mishaps(edit=0.03, kill=0.04),
+        "policy": policy(commands={**ALL["commands"], "log-truncate": SHORT}),
+        "commands": ("log-start", "log-pause", "log-truncate", "log-truncate"),
+    },
     "a task handled by hand": {"mishaps": Mishaps(by_hand=0.03, kill=0.03)},
     "error pauses that are resumed": {
         "mishaps": Mishaps(by_hand=0.03, kill=0.03),
