@@ -14,6 +14,9 @@ from fsm.kernel import MachineState, Step, try_step
 
 MOST_STEPS = 12
 """The longest path that is looked for; the longest useful one runs through a whole attempt and its failure."""
+MOST_STATES = 2_000
+"""States that are looked at on the way. Of paths that exist none was seen to need 500; where there is none, a log backup
+with all its commands has ten times as many."""
 
 _KNOWN, _GUESSED, _FAR_FETCHED = 1, 100, 1000
 FAR_FETCHED = frozenset(
@@ -83,7 +86,7 @@ def _cheapest(
     queue: list[tuple[int, int, MachineState, tuple[Leg, ...]]] = [(0, 0, start, ())]
     done: set[MachineState] = set()
     count = 0
-    while queue:
+    while queue and len(done) < MOST_STATES:
         cost, _, state, legs = heapq.heappop(queue)
         if legs and lifecycle.same(state, target, exactly):
             return legs
