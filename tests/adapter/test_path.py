@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from worlds import LIFECYCLES, NAME, UID, walk
 
-from fsm.adapter import log, snapshot
+from fsm.adapter import log, path, snapshot
 from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.path import MOST_STEPS, Leg, path_between
 from fsm.kernel import MachineState, step
@@ -45,8 +45,8 @@ def _newest_time(line: str) -> int:
 def _sightings(name: str) -> list[Observation]:
     """What was seen after every item of a Backup's and its Jobs' streams, Jobs first in the same second."""
     items: list[tuple[int, int, dict[str, Any]]] = []
-    for rank, path in enumerate((STORIES / f"{name}.jobs.jsonl", STORIES / f"{name}.jsonl")):
-        lines = path.read_text().splitlines()
+    for rank, file in enumerate((STORIES / f"{name}.jobs.jsonl", STORIES / f"{name}.jsonl")):
+        lines = file.read_text().splitlines()
         items += [(_newest_time(line), rank, json.loads(line)) for line in lines]
     items.sort(key=lambda item: item[:2])
     seen: list[Observation] = []
@@ -224,6 +224,13 @@ def test_a_log_backup_changes_its_wish_on_the_way() -> None:
     assert legs is not None
     assert "wish_changed" in names(legs)
     assert log.LIFECYCLE.same(legs[-1].step.after, target, True)
+
+
+def test_a_search_gives_up_after_so_many_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = SNAPSHOT.state("running")
+    assert names(guessed(SNAPSHOT.start(), target)) == ["job_created", "pod_preparing", "br_started"]
+    monkeypatch.setattr(path, "MOST_STATES", 3)
+    assert guessed(SNAPSHOT.start(), target) is None
 
 
 # --- along random lives
