@@ -15,13 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, command_state_of, state_of_log
-from fsm.adapter.log_retry import (
-    NOT_TAKEN_UP,
-    completed_at,
-    episode_of,
-    is_looked_after,
-    retries_of,
-)
+from fsm.adapter.log_retry import NOT_TAKEN_UP, completed_at, episode_of, is_looked_after, retries_of
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
 from fsm.companion.case import Case
