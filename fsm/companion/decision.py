@@ -114,7 +114,7 @@ class _Deciding:
         if len(step.after.context.records) > len(before.context.records):
             self._record(step.after.context)
         if step.event.name == "verified":
-            self.retries = self.retries.with_last(real_retry_at=text_of(case.now))
+            self.retries = self.retries.with_last(real_retry_at=text_of(self._begins_at()))
             self.status = self._begun()
         if step.event.name == "completed":
             self.status = mending.completed(case.observation, case.command, case.now)
@@ -142,11 +142,22 @@ class _Deciding:
             return f"exceed retry times, max is {self.case.limits.max_times}, {said}"
         return f"retry timeout, max is {format_duration(self.case.limits.timeout)}, {said}"
 
+    @property
+    def _resumes(self) -> bool:
+        """A started log backup is not started again: its task was paused by an error."""
+        return self.case.command == LogCommand.START and bool(self.case.status.commit_ts)
+
+    def _begins_at(self) -> int:
+        """What was complete before, by another's clock too, is not what the retry completes."""
+        case = self.case
+        sub = case.status.log_sub_command_statuses.get(case.command)
+        return case.now if self._resumes else max(case.now, completed_at(sub) + 1)
+
     def _begun(self) -> BackupStatus:
         """The operator is told to run the command again; a task that an error has paused it resumes, once it is told
         that the log backup is paused."""
         case = self.case
-        if case.command == LogCommand.START and case.status.commit_ts:
+        if self._resumes:
             return mending.paused(case.observation, case.now)
         return mending.handed_over(case.status, case.command)
 

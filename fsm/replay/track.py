@@ -81,9 +81,9 @@ class Track:
     """One Backup, by its uid. `backup` is None while only Jobs of it were seen.
 
     `backup`, `jobs` and `pods` are to be looked at only, since they may be lean twins; `texts` has what they were read
-    from, by uid ("" for the Backup), as an item's (type, text). `begun` has the uids of the Jobs that were told to begin.
-    `log_policy` is in force for a log backup that has none of its own; it is everybody's, so it is not written with a
-    track.
+    from, by uid ("" for the Backup), as an item's (type, text). `begun` has the uids of the Jobs that
+    were told to begin. `log_policy` is in force for a log backup that has none of its own; it is everybody's, so it is
+    not written with a track.
     """
 
     __slots__ = (

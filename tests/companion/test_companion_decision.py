@@ -425,6 +425,14 @@ def test_what_held_it_is_no_longer_so_and_it_goes_on_in_one_look(reason: str) ->
 # ------------------------------------------------------------------ the handover and the mend
 
 
+@pytest.mark.parametrize("completed", [at(5), at(6, 30)], ids=["in the same second", "by a clock that is ahead"])
+def test_what_was_complete_before_is_not_taken_for_what_the_retry_completes(completed: str) -> None:
+    kept = notes(record(command="log-stop", detectFailedAt=completed), state="backoff_waiting")
+    said = {"conditions": [condition("Complete", completed), condition("Failed", at(1))]}
+    scene = look(current("log-stop", "Failed", notes=kept, sub=said), job_of("log-stop", *FAILED), task=Task.RUNNING)
+    assert scene.outcome.state == "retrying"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_handover_is_exactly_one_patch_of_the_record_and_of_one_phase(command: str) -> None:
     """Whole phase and conditions stay: a whole RetryFailed would let a deletion orphan the task (S13)."""
