@@ -131,7 +131,9 @@ class _Deciding:
         if (leaf, because[0]) != (self.retries.state, self.retries.reason):
             self.retries = self.retries.with_(state=leaf, reason=because[0], message=because[1], since=since)
         if leaf in ended_for_good(self.case):
-            self.status = mending.given_up(self.status, self.case.command, self._ended(leaf), self.case.now)
+            self.status = mending.given_up(
+                self.case.observation.backup, self.status, self.case.command, self._ended(leaf), self.case.now
+            )
 
     def _ended(self, leaf: str) -> str:
         """In the words of the operator's own."""
@@ -173,12 +175,18 @@ class _Deciding:
             original_reason=new.original,
             episode=episode_of(case.observation, case.command),
             command=case.command,
-            job_uid=case.job.uid if case.job is not None and new.original not in (ERROR_PAUSE, TASK_NOT_FOUND) else "",
+            job_uid=self._blamed(new.original),
             cause=case.cause(),
         )
         self.retries = self.retries.with_record(record)
         if (sub is None or sub.phase in ("", Phase.RETRY_FAILED, Phase.REPEATABLE)) and case.unfinished is not None:
-            self.status = mending.standing_still(case.status, case.command)
+            self.status = mending.standing_still(case.observation.backup, case.status, case.command)
+
+    def _blamed(self, original: str) -> str:
+        """The uid of the Job that failed, or that has to go first. What the operator saw of the task no Job did."""
+        job = self.case.job
+        by_job = job is not None and (job.at_work or original not in (ERROR_PAUSE, TASK_NOT_FOUND))
+        return job.uid if job is not None and by_job else ""
 
     # -------------------------------------------------------------- beside the current command
 

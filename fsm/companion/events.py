@@ -23,10 +23,10 @@ ENDED = ("exhausted", "timed_out")
 def event_of(case: Case, state: MachineState) -> Event | None:
     """The event that has come for the current command, None where there is none."""
     leaf, context = lane_of(state), state.context
-    if leaf in AT_WORK:
-        return _of_work(case)
     if case.limits is None or leaf == "invalid":
         return None
+    if leaf in AT_WORK:
+        return _of_work(case)
     if leaf == "idle":
         return _completed(case) if is_forgotten(case) and case.holds() else None
     if not case.policy.suspend and leaf not in ended_for_good(case) and case.holds():

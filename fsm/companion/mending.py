@@ -36,16 +36,25 @@ def handed_over(status: BackupStatus, command: str) -> BackupStatus:
     return _with_phase(status, command, Phase.RETRY_FAILED)
 
 
-def standing_still(status: BackupStatus, command: str) -> BackupStatus:
+def standing_still(backup: Backup, status: BackupStatus, command: str) -> BackupStatus:
     """The status at which the operator leaves a command alone, whose Job it has made and not written of."""
-    return _with_phase(status, command, Phase.SCHEDULED)
+    return _known(backup, _with_phase(status, command, Phase.SCHEDULED), command)
 
 
-def given_up(status: BackupStatus, command: str, message: str, now: int) -> BackupStatus:
+def given_up(backup: Backup, status: BackupStatus, command: str, message: str, now: int) -> BackupStatus:
     """The command has failed for good; whole phase and conditions stay as they are, for a deletion reads them (S13)."""
     condition = Condition(type=Phase.FAILED, status="True", reason="AlreadyFailed", message=message, command=command)
     after = _with_condition(status, condition, None, now)
-    return status.with_(log_sub_command_statuses=after.log_sub_command_statuses)
+    return _known(backup, status.with_(log_sub_command_statuses=after.log_sub_command_statuses), command)
+
+
+def _known(backup: Backup, status: BackupStatus, command: str) -> BackupStatus:
+    """A truncation is known by the point that it truncates to; else the next look takes it for a new one (2.3)."""
+    sub = status.log_sub_command_statuses[command]
+    if command != LogCommand.TRUNCATE or sub.log_truncating_until:
+        return status
+    sub = sub.with_(log_truncating_until=backup.spec.log_truncate_until)
+    return status.with_(log_sub_command_statuses={**status.log_sub_command_statuses, command: sub})
 
 
 def _updated(status: BackupStatus, command: str, phase: Phase, update: Update, now: int) -> BackupStatus:

@@ -609,6 +609,29 @@ def test_a_retry_that_a_late_word_hides_is_handed_over_again_when_the_task_allow
 EVERY = {**NO_JITTER, "commands": {command: {} for command in COMMANDS}}
 
 
+def test_a_hanging_job_is_named_whatever_the_operator_says_of_the_task() -> None:
+    """It has to go before anything else, and is counted once."""
+    backup = current(phase="Failed", sub={"conditions": [condition("Failed", at(3), reason="LogBackupTaskNotFound")]})
+    first = look(backup, job_of(), task=Task.ABSENT, now=OVERDUE)
+    assert (first.outcome.state, first.outcome.deleted, first.records[-1].job_uid) == ("held", ("j-1",), "j-1")
+    assert again(first.after, OVERDUE + 60).records == first.records
+
+
+HANGING = job_of("log-truncate")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_truncation_whose_scheduled_was_never_written_is_known_by_what_is_written_of_it(fails: bool) -> None:
+    """Or the operator, and the next look, would take it for another one, and run it again at once."""
+    policy = {**EVERY, "maxRetryTimes": 1, "onExhausted": "Fail" if fails else "Hold"}
+    spent = notes(record(command="log-truncate", jobUid="j-0", realRetryAt=at(1))) if fails else ""
+    backup = current("log-truncate", "", policy=policy, notes=spent, sub={"logTruncatingUntil": ""})
+    scene = look(backup, HANGING, now=clock(6 * 60 + 1))
+    assert scene.outcome.state == ("exhausted" if fails else "held")
+    ended = scene.after._replace(jobs=(SeenJob(job_of("log-truncate", *FAILED)),))
+    assert again(ended, clock(6 * 60 + 2)).state.configuration[-1] == ("exhausted" if fails else "backoff_waiting")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("phase", ["Scheduled", "Running", "Complete", "Failed"])
 def test_what_held_a_retry_that_was_taken_up_after_all_hands_nothing_over(command: str, phase: str) -> None:
