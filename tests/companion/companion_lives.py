@@ -93,6 +93,7 @@ class Life:
     mishaps: Mishaps = Mishaps()
     commands: tuple[str, ...] = ("log-start", "log-stop", "log-pause")
     quiet: bool = False
+    until: int = COMMIT_TS
     writes: list[tuple[str, Any]] = field(default_factory=list)
     created: Counter[str] = field(default_factory=Counter)
     handed_over: Counter[str] = field(default_factory=Counter)
@@ -180,9 +181,11 @@ class Life:
             simulation.wait(rng.choice([1, 5, 30, 70]))
 
     def _edit(self, command: str) -> None:
-        """The user wishes this; a truncation beside what is wished already."""
+        """The user wishes this; a truncation beside what is wished already, and further than the one before.
+        (Of one that is covered the operator writes without end while an error pauses the task, S16.)"""
         if command == "log-truncate":
-            self.simulation.edit(logTruncateUntil=str(COMMIT_TS + self.world.randrange(1, 9)))
+            self.until += self.world.randrange(1, 9)
+            self.simulation.edit(logTruncateUntil=str(self.until))
         else:
             self.simulation.edit(logSubcommand=command)
 
