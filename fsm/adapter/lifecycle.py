@@ -31,6 +31,21 @@ class Question(NamedTuple):
     guessable: bool = True
 
 
+CREATED = frozenset(("job_created", "execute_created"))
+
+
+class Once(NamedTuple):
+    """Evidence in which a Job is created once: where a run begins after the one that it told of, that is a guess."""
+
+    evidence: Evidence
+    begun: set[str]
+
+    def event(self, question: Question) -> Event | None:
+        """As the objects tell it, but for what they have told before."""
+        event = self.evidence.event(question)
+        return None if event is not None and event.name in CREATED and event.uid in self.begun else event
+
+
 class Offer(NamedTuple):
     """An event to send. `known` tells that the objects say it, `timed` that they give its very time."""
 

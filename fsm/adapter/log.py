@@ -22,8 +22,8 @@ from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
 from fsm.kernel import Event, MachineState
 from fsm.machines import LOG, CommandState, LogContext
-from fsm.machines.log import ERROR_PAUSE
-from fsm.machines.log_retry import WAITING
+from fsm.machines.log import ERROR_PAUSE, reopened
+from fsm.machines.log_retry import BY_ITSELF, WAITING
 from fsm.model import Backup, BackupSpec, BackupStatus, Condition, LogCommand, LogSubCommandStatus, ObjectMeta, Phase
 from fsm.rules import current_command, log_job_name, update_log
 
@@ -57,6 +57,8 @@ def state_of(observation: Observation) -> MachineState:
         policy=policy_for(observation, command),
         records=records,
     )
+    if leaf == "scheduled" and _is_unwritten(observation, command):
+        context = reopened(context, command)  # as the Scheduled will say that is about to be written
     deleting = deleting_leaf(observation)
     if deleting is not None:
         return LOG.state(deleting, context=context._replace(reason="", message="", sync_error=""))
@@ -78,9 +80,6 @@ def _commands(observation: Observation) -> tuple[CommandState, ...]:
     here = command_state_of(observation, current)
     if here != "wished":
         found[current] = here
-    reopened = next((known.reopens for known in LogCommand if known == current), "")
-    if reopened in found and here == "scheduled" and _is_unwritten(observation, current):
-        found[reopened] = "repeatable"  # as the Scheduled will say that is about to be written
     return tuple(sorted(CommandState(command, state) for command, state in found.items()))
 
 
@@ -332,8 +331,6 @@ class Facts:
 
 
 _SYNCED = {"task_paused": Phase.PAUSED, "task_resumed": Phase.RUNNING}
-BY_ITSELF = frozenset(WAITING) - {"retrying"}
-"""Lane states in which a new Job is none of the retry: the operator made it by itself."""
 _RETRYING = frozenset(("failure_recorded", "attempt_overdue", "tick", "verified", "blocked", "released"))
 
 

@@ -15,8 +15,8 @@ from fsm.kernel import MachineState, Step, try_step
 MOST_STEPS = 12
 """The longest path that is looked for; the longest useful one runs through a whole attempt and its failure."""
 MOST_STATES = 2_000
-"""States that are looked at on the way. Of paths that exist none was seen to need 500; where there is none, a log
-backup with all its commands has ten times as many."""
+"""States that are looked at on the way. Of paths that exist none was seen to need 500; where there was none, a
+log backup with all its commands had up to 18,706."""
 
 _KNOWN, _GUESSED, _FAR_FETCHED = 1, 100, 1000
 FAR_FETCHED = frozenset(

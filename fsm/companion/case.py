@@ -9,7 +9,7 @@ from fsm.adapter.log_retry import NOT_TAKEN_UP, Retries, other_at_work, overdue_
 from fsm.adapter.observation import time_of
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.machines import LogContext, Record
-from fsm.machines.log import ERROR_PAUSE, TASK_NOT_FOUND
+from fsm.machines.log import SEEN_OF_TASK
 from fsm.model import BackupStatus, LogBackupRetryPolicy, LogCommand, Phase, RetryLimits, text_of
 from fsm.rules import is_requeued
 
@@ -90,9 +90,7 @@ class Case:
         if sub is None:
             return 0
         told = (each for each in (*self.status.conditions, *sub.conditions) if each.type == sub.phase)
-        times = [
-            time_of(each.last_transition_time) or 0 for each in told if each.reason in (ERROR_PAUSE, TASK_NOT_FOUND)
-        ]
+        times = [time_of(each.last_transition_time) or 0 for each in told if each.reason in SEEN_OF_TASK]
         return max(times, default=-BELIEVED - 1) + BELIEVED + 1
 
     @property

@@ -23,7 +23,7 @@ from fsm.companion.events import AT_WORK, ENDED, PATIENCE, ended_for_good, event
 from fsm.companion.looking import Look, look_of
 from fsm.kernel import Event, MachineState, Step, try_step
 from fsm.machines import LOG, DeleteJob, LogContext, RequeueAt
-from fsm.machines.log import ERROR_PAUSE, TASK_NOT_FOUND
+from fsm.machines.log import SEEN_OF_TASK
 from fsm.machines.log_retry import LOOK_AGAIN, WAITING
 from fsm.model import (
     STATUS_ANNOTATION,
@@ -180,13 +180,14 @@ class _Deciding:
         )
         self.retries = self.retries.with_record(record)
         if (sub is None or sub.phase in ("", Phase.RETRY_FAILED, Phase.REPEATABLE)) and case.unfinished is not None:
-            self.status = mending.standing_still(case.observation.backup, case.status, case.command)
+            self.status = mending.standing_still(case.observation.backup, case.command)
 
     def _blamed(self, original: str) -> str:
         """The uid of the Job that failed, or that has to go first. What the operator saw of the task no Job did."""
         job = self.case.job
-        by_job = job is not None and (job.at_work or original not in (ERROR_PAUSE, TASK_NOT_FOUND))
-        return job.uid if job is not None and by_job else ""
+        if job is None or (job.finished and original in SEEN_OF_TASK):
+            return ""
+        return job.uid
 
     # -------------------------------------------------------------- beside the current command
 

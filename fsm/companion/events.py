@@ -48,8 +48,9 @@ def _of_work(case: Case) -> Event | None:
     if case.job.finished:
         said = f"Job {name} has ended, and its program's result was never written"
         return Event("job_failed", case.now, reason=UNWRITTEN, message=said, uid=case.job.uid)
-    if case.limits is None or case.policy.suspend or not case.is_overdue:
+    if case.policy.suspend or not case.is_overdue:
         return None
+    assert case.limits is not None  # or nothing would be overdue
     after = format_duration(case.limits.attempt_timeout)
     said = f"Job {name} was not finished {after} after it was created"
     return Event("attempt_overdue", case.now, uid=case.job.uid, reason=OVERDUE, message=said)
@@ -65,21 +66,27 @@ def _of_failure(case: Case, leaf: str, context: LogContext) -> Event | None:
 
 def _of_retry(case: Case, leaf: str, context: LogContext) -> Event | None:
     """The operator has it: it removes the finished Job and makes the next one."""
-    found = _stands_still(case, silent_from(context))
+    found = _stands_still(case, context)
     if found is None or (leaf == "held" and found.reason == context.reason):
         return None
     return _blocked(case, found)
 
 
-def _stands_still(case: Case, silent: int) -> Finding | None:
+def _stands_still(case: Case, context: LogContext) -> Finding | None:
     if case.terminating_since is not None and case.job is not None:
         return job_must_go(case.job) if case.now >= case.terminating_since + PATIENCE else None
-    return case.not_taken_up(silent - SILENCE) if case.now >= silent else None
+    return case.not_taken_up(_begun_at(context)) if case.now >= silent_from(context) else None
 
 
 def silent_from(context: LogContext) -> int:
     """The second from which on a retry that was handed over and not taken up is held."""
-    return (context.records[-1].real or 0) + SILENCE
+    return _begun_at(context) + SILENCE
+
+
+def _begun_at(context: LogContext) -> int:
+    begun: int | None = context.records[-1].real
+    assert begun is not None
+    return begun
 
 
 def _of_waiting(case: Case, state: MachineState, leaf: str) -> Event | None:

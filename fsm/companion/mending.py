@@ -36,9 +36,9 @@ def handed_over(status: BackupStatus, command: str) -> BackupStatus:
     return _with_phase(status, command, Phase.RETRY_FAILED)
 
 
-def standing_still(backup: Backup, status: BackupStatus, command: str) -> BackupStatus:
+def standing_still(backup: Backup, command: str) -> BackupStatus:
     """The status at which the operator leaves a command alone, whose Job it has made and not written of."""
-    return _known(backup, _with_phase(status, command, Phase.SCHEDULED), command)
+    return _known(backup, _with_phase(backup.status, command, Phase.SCHEDULED), command)
 
 
 def given_up(backup: Backup, status: BackupStatus, command: str, message: str, now: int) -> BackupStatus:

@@ -31,12 +31,14 @@ from fsm.kernel import (
 from fsm.machines import log_retry, retry
 from fsm.machines.deletion import declare_deletion, deleting_states
 from fsm.machines.effects import CreateJob
-from fsm.machines.log_retry import ONCE, WAITING, LogPolicy, is_retried
+from fsm.machines.log_retry import BY_ITSELF, ONCE, WAITING, LogPolicy, is_retried
 from fsm.machines.retry import Record
 from fsm.model import LogCommand
 
 ERROR_PAUSE, TASK_NOT_FOUND = "LogBackupErrorPaused", "LogBackupTaskNotFound"
-"""The reasons the operator gives for what it saw of the task, whatever became of the Job (operator-semantics 6.5)."""
+"""What the operator says where TiKV has paused the task because of an error, and where it did not find the task."""
+SEEN_OF_TASK = frozenset((ERROR_PAUSE, TASK_NOT_FOUND))
+"""The reasons it gives for what it saw of the task, whatever became of the Job (operator-semantics 6.5)."""
 
 
 class Command(NamedTuple):
@@ -122,7 +124,7 @@ def can_complete(context: LogContext, event: Event) -> bool:
 @guard
 def is_of_the_task(context: LogContext, event: Event) -> bool:
     """The operator says it, of what it saw of the task: no Job of the command ran."""
-    return event.reason in (ERROR_PAUSE, TASK_NOT_FOUND)
+    return event.reason in SEEN_OF_TASK
 
 
 def _was(lane: str) -> Guard:
@@ -143,13 +145,13 @@ def _stands(lane: str) -> Action:
 
 def _observed(command: LogCommand) -> Action:
     def observed(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
-        return _reopened(context, command).with_state(command.value, "complete"), ()
+        return reopened(context, command).with_state(command.value, "complete"), ()
 
     observed.__doc__ = f"Record {command} as complete, as if it had been run."
     return Action(observed, f"observe_{command.replace('-', '_')}")
 
 
-def _reopened(context: LogContext, command: str) -> LogContext:
+def reopened(context: LogContext, command: str) -> LogContext:
     """The command that this one reopens may run again, if it ever ran (operator-semantics 3.4)."""
     other = next((known.reopens for known in LogCommand if known == command), "")
     return context.with_state(other, "repeatable") if other and context.state_of(other) != "wished" else context
@@ -158,7 +160,7 @@ def _reopened(context: LogContext, command: str) -> LogContext:
 @action()
 def begin_command(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
     """Remember the Job; the command that this one reopens may run again."""
-    context = _reopened(context, context.command)
+    context = reopened(context, context.command)
     return context._replace(job=event.uid, sync_error="", reason="", message=""), ()
 
 
@@ -166,7 +168,7 @@ def begin_command(context: LogContext, event: Event) -> tuple[LogContext, tuple[
 def settle(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
     """The current command is complete; log-start reports the commitTs as the event's message."""
     starts = context.command == LogCommand.START and not context.commit_ts
-    context = _reopened(context, context.command).with_state(context.command, "complete")
+    context = reopened(context, context.command).with_state(context.command, "complete")
     return context._replace(
         job="", reason="", message="", sync_error="", commit_ts=event.message if starts else context.commit_ts
     ), ()
@@ -181,7 +183,7 @@ def adopt(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
 @action()
 def note_rejection(context: LogContext, event: Event) -> tuple[LogContext, tuple[()]]:
     """Keep why; like every write of a command, this one reopens the other."""
-    return retry.note_reason(_reopened(context, context.command), event)
+    return retry.note_reason(reopened(context, context.command), event)
 
 
 @action()
@@ -211,7 +213,7 @@ def _states(lane: Any, ids: tuple[str, ...]) -> tuple[Any, ...]:
 _BEGAN = 1_800_000_000
 _FIRST = Record(1, _BEGAN - 61, _BEGAN - 1, _BEGAN, "Job backup-log-start has failed", "BackoffLimitExceeded")
 _WAITS = _FIRST._replace(detected=_BEGAN, expected=_BEGAN + 60, real=None)
-_SECOND = _FIRST._replace(number=2, detected=_BEGAN, expected=_BEGAN + 60, real=None)
+_SECOND = _WAITS._replace(number=2)
 
 
 def _under_a_policy_of_one_retry(title: str, lane: str, *records: Record) -> Start:
@@ -306,7 +308,7 @@ class Log(Chart):
     stream, lane = alive.stream, alive.lane
     edge(lane.idle, lane.scheduled, "The command's Job was created.", event="job_created", do=begin_command)
     edge(
-        _states(lane, tuple(each for each in WAITING if each != "retrying")),
+        _states(lane, BY_ITSELF),
         lane.scheduled,
         "The operator runs the command again by itself: what it had begun was never written.",
         event="job_created",

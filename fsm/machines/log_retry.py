@@ -21,6 +21,9 @@ LOOK_AGAIN = 10
 WAITING = ("backoff_waiting", "verifying", "retrying", "held", "exhausted", "timed_out")
 """Lane states of a failure that is on record; the wish for another command supersedes them all."""
 
+BY_ITSELF = tuple(each for each in WAITING if each != "retrying")
+"""Those in which a new Job is not the retry's: the operator made it by itself."""
+
 
 class LogPolicy(Value, frozen=True):
     """The policy for the current command; `limits` is None where it is not retried.

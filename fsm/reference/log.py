@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fsm.model import LogCommand, Phase
-from fsm.reference.calls import ReadTracked, WriteTracked
+from fsm.reference.calls import ReadTracked
 from fsm.reference.program import GoError, Handle, Program, now, where
 from fsm.reference.task import TaskState
 from fsm.reference.tracked import Tracked
-from fsm.reference.tracker import is_consistent, queried
+from fsm.reference.tracker import is_consistent, kept, queried
 from fsm.reference.updater import condition_of, try_update_status, update_status
 from fsm.rules import Update, current_command, is_already_truncated, is_synced
 
@@ -97,8 +97,7 @@ def _double_checked(handle: Handle, state: TaskState, held: Tracked) -> Program[
     differs = not is_consistent(command, state)
     if differs and seen_before:
         yield from _follow(handle, state)
-    if found is not None:
-        yield WriteTracked(handle.key, replace(entry, inconsistent=differs and not seen_before, last_command=command))
+    yield from kept(handle.key, replace(entry, inconsistent=differs and not seen_before, last_command=command))
 
 
 def _follow(handle: Handle, state: TaskState) -> Program[None]:

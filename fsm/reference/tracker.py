@@ -62,8 +62,7 @@ class Query:
 
 
 def queried(handle: Handle, entry: Tracked) -> Program[Query]:
-    """A fresh query, kept in the entry; without an etcd client it is an error. The client is made once (S10). What the
-    ticker has removed meanwhile stays removed."""
+    """A fresh query, kept in the entry; without an etcd client it is an error. The client is made once (S10)."""
     if not entry.connected:
         try:
             yield OpenEtcd(entry.cluster)
@@ -74,9 +73,14 @@ def queried(handle: Handle, entry: Tracked) -> Program[Query]:
     state = task_state(etcd)
     reading = yield from now()
     entry = replace(entry, state=state, refreshed_at=reading)
-    if (yield ReadTracked(handle.key)) is not None:
-        yield WriteTracked(handle.key, entry)
+    yield from kept(handle.key, entry)
     return Query(entry, state, reading)
+
+
+def kept(key: Key, entry: Tracked) -> Program[None]:
+    """Change an entry; one that the ticker has removed meanwhile stays removed."""
+    if (yield ReadTracked(key)) is not None:
+        yield WriteTracked(key, entry)
 
 
 def tick(key: Key) -> Program[None]:

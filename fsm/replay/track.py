@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fsm.adapter.lifecycle import Evidence, Lifecycle, Question
+from fsm.adapter.lifecycle import CREATED, Lifecycle, Once
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.adapter.path import Leg, path_between
 from fsm.adapter.registry import lifecycle_of
-from fsm.kernel import Event, Machine, MachineState
+from fsm.kernel import Machine, MachineState
 from fsm.model import Backup, LogBackupRetryPolicy, Pod, text_of
 from fsm.replay.reader import lean_object_of, object_of
 
@@ -60,21 +60,6 @@ class Unexpected(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         return {**self._asdict(), "at": text_of(self.at)}
-
-
-CREATED = frozenset(("job_created", "execute_created"))
-
-
-class Once(NamedTuple):
-    """Evidence in which a Job is created once: where a run begins after the one that it told of, that is a guess."""
-
-    evidence: Evidence
-    begun: set[str]
-
-    def event(self, question: Question) -> Event | None:
-        """As the objects tell it, but for what they have told before."""
-        event = self.evidence.event(question)
-        return None if event is not None and event.name in CREATED and event.uid in self.begun else event
 
 
 class Track:

@@ -15,6 +15,7 @@ from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.path import MOST_STEPS, Leg, path_between
 from fsm.kernel import MachineState, step
 from fsm.machines import LOG, SNAPSHOT, VOLUME_SNAPSHOT, LogContext, Record
+from fsm.machines.log_retry import ONCE
 from fsm.model import Backup, Job, seconds_of, text_of
 
 STORIES = Path(__file__).parents[2] / "fsm" / "stories"
@@ -224,6 +225,15 @@ def test_a_log_backup_changes_its_wish_on_the_way() -> None:
     assert legs is not None
     assert "wish_changed" in names(legs)
     assert log.LIFECYCLE.same(legs[-1].step.after, target, True)
+
+
+def test_without_facts_a_retry_is_guessed_and_no_run_of_the_operator_s_own() -> None:
+    failed = Record(1, T - 90, T - 60, None, "Job x has failed", "BackoffLimitExceeded")
+    waits = LogContext(policy=ONCE, records=(failed,)).with_state("log-start", "backoff_waiting")
+    start = LOG.state("not_started", "backoff_waiting", context=waits)
+    target = LOG.state("not_started", "scheduled", context=waits.with_state("log-start", "scheduled"))
+    legs = path_between(log.LIFECYCLE, start, target, log.LIFECYCLE.evidence_of(NOBODY), T)
+    assert names(legs) == ["tick", "verified", "job_created"]
 
 
 def test_a_search_gives_up_after_so_many_states(monkeypatch: pytest.MonkeyPatch) -> None:

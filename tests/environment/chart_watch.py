@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fsm.adapter import Lifecycle, Observation, SeenJob, lifecycle_of
-from fsm.adapter.lifecycle import Evidence, Offer, guessed, told
+from fsm.adapter.lifecycle import CREATED, Evidence, Offer, guessed, told
 from fsm.environment.divergences import Movement
 from fsm.environment.server import Item
 from fsm.environment.simulation import Author
@@ -23,8 +23,6 @@ from fsm.model import Backup, Job, Phase
 
 MOST_STEPS = 6
 """The longest path that is looked for; the longest one that was ever found has four."""
-
-_BEGINNINGS = ("job_created", "execute_created")
 
 
 def place_of(machine: Machine, state: MachineState) -> tuple[object, ...]:
@@ -127,7 +125,7 @@ class _Facts:
             offer = told(self.evidence, question, self.now)
             if offer is None and (question.name == "tick" or question.name in self.news):
                 offer = guessed(question, self.now)
-            if offer is not None and not (question.name in _BEGINNINGS and offer.event.uid in self.ended):
+            if offer is not None and not (question.name in CREATED and offer.event.uid in self.ended):
                 yield offer
 
 

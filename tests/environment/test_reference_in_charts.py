@@ -12,13 +12,14 @@ from charted_lives import MODES, Life, life_of, lives_of
 from fsm.environment import divergences
 from fsm.environment.divergences import DIVERGENCES
 from fsm.machines import MACHINES
+from fsm.machines.log_retry import WAITING
 
 SEED = 20_261_126
 STEPS, MOST = 200_000, 2_400_000
 """Moves a mode, and after how many a row that was not met counts as one that does not occur."""
 
 
-BESIDE = {"log": {"backoff_waiting", "verifying", "retrying", "held", "exhausted", "timed_out"}}
+BESIDE = {"log": set(WAITING)}
 """By mode, the states that the operator does not lead to alone: only a companion writes what they are read from."""
 
 

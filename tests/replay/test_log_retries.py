@@ -228,9 +228,9 @@ def test_the_newest_observed_time_knows_the_records_and_no_plan(status: Any, new
 # ------------------------------------------------------------------ a stream with a user, and with mishaps
 
 
-def told_of(seed: int, **faults: int) -> dict[str, Any]:
+def told_of(seed: int, policy: str = "{}", **faults: int) -> dict[str, Any]:
     """The replay of a demonstration's watch items."""
-    story = LogRetryStory("{}", random.Random(seed), faults)
+    story = LogRetryStory(policy, random.Random(seed), faults)
     items_of = [each for each in story.happenings() if isinstance(each, Change)]
     return only(folded("".join(json.dumps({"type": e.type, "object": e.object.to_json()}) + "\n" for e in items_of)))
 
@@ -242,4 +242,24 @@ def test_a_log_backup_without_mishaps_is_told_without_a_guess_and_in_the_order_o
     times = [each["at"] for each in entry["transitions"]]
     assert times == sorted(times)
     assert not [each for each in entry["transitions"] if each.get("inferred")]
+    assert entry["unexpected"] == []
+
+
+def leading(entry: dict[str, Any], source: str, target: str) -> list[dict[str, Any]]:
+    return [each for each in entry["transitions"] if (each["source"], each["target"]) == (source, target)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_task_that_is_paused_by_an_error_is_told_as_what_the_operator_says_of_it(seed: int) -> None:
+    """No Job of log-start runs there."""
+    entry = told_of(seed, '{"onErrorPause": "Resume"}')
+    (*_, paused) = leading(entry, "idle", "aborted")
+    assert (paused["event"], paused.get("inferred", False)) == ("aborted", False)
+    assert [each["event"] for each in entry["transitions"] if each.get("inferred")] in ([], ["task_paused"])
+
+
+def test_a_run_that_the_operator_begins_by_itself_is_told() -> None:
+    """It had made a Job and not yet written so when somebody deleted that."""
+    entry = told_of(28, job_deletion=1, api=1, companion=1)
+    assert [each["event"] for each in leading(entry, "backoff_waiting", "scheduled")] == ["job_created"]
     assert entry["unexpected"] == []
