@@ -216,6 +216,12 @@ ROWS: dict[str, Row] = {
     "held by a Job that was not given": Row(
         (backup(stands("held", reason="JobIsTerminating")),), "uncertain", "was not given"
     ),
+    "held because the operator does not take it up, its Job gone": Row(
+        (backup(stands("held", BEGUN, reason="NotTakenUp", message="no word since"), phase="RetryFailed"),),
+        "stuck",
+        "no word since",
+        "restart the operator",
+    ),
     "held by another command": Row(
         (backup(stands("held", reason="OtherCommandAtWork", message="Job x is at work")), dead()),
         "waiting",

@@ -263,3 +263,18 @@ def test_a_run_that_the_operator_begins_by_itself_is_told() -> None:
     entry = told_of(28, job_deletion=1, api=1, companion=1)
     assert [each["event"] for each in leading(entry, "backoff_waiting", "scheduled")] == ["job_created"]
     assert entry["unexpected"] == []
+
+
+def test_a_job_begins_once_and_what_follows_without_another_is_inferred() -> None:
+    """Without a policy the chart has no failure of what is complete; the operator read it from the task (S10)."""
+    story = LogRetryStory("{}", random.Random(0), {})
+    plain = []
+    for each in story.happenings():
+        if isinstance(each, Change):
+            data = each.object.to_json()
+            data["metadata"].pop("annotations", None)
+            plain.append(json.dumps({"type": each.type, "object": data}) + "\n")
+    entry = only(folded("".join(plain)))
+    begun = [each for each in entry["transitions"] if each["event"] == "job_created" and not each.get("inferred")]
+    assert len({each["at"] for each in begun}) == len(begun)
+    assert any(each["event"] == "job_created" and each.get("inferred") for each in entry["transitions"])
