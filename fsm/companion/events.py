@@ -84,9 +84,7 @@ def silent_from(context: LogContext) -> int:
 
 
 def _begun_at(context: LogContext) -> int:
-    begun: int | None = context.records[-1].real
-    assert begun is not None
-    return begun
+    return context.records[-1].real or 0
 
 
 def _of_waiting(case: Case, state: MachineState, leaf: str) -> Event | None:
