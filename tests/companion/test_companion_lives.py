@@ -6,17 +6,23 @@ A failure names its seed: `Life(seed, …).lived(moves).settled()` lives it agai
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from companion_lives import CALM, PATIENT, POLICY, Life, Mishaps, keep_the_rules
+from companion_lives import CALM, CLUSTER, PATIENT, POLICY, Life, Mishaps, keep_the_rules
+from companion_scenes import at, clock, current, notes, record
 
+from fsm.environment.simulation import Task, simulation_of
 from fsm.machines.log_retry import WAITING
 
 ALL = {"commands": {each: {} for each in ("log-start", "log-stop", "log-pause", "log-resume")}}
 
 
 SHORT = {key: POLICY[key] for key in ("minRetryDuration", "maxRetryDuration", "retryTimeout", "attemptTimeout")}
+
+
+NONE = Mishaps(kill=0, lose=0, call=0, operator_dies=0, companion_dies=0, lost_effect=0)
 
 
 def policy(**more: Any) -> str:
@@ -89,14 +95,21 @@ def test_whatever_goes_wrong_the_rules_are_kept_in_many_lives(kind: Any) -> None
 
 
 def test_a_retry_of_which_the_operator_knows_nothing_is_held_and_taken_up_once_it_starts_again() -> None:
-    """After a stop it tracks the log backup no more, and every sync of another command is an error."""
-    life = Life(1031, **KINDS["a user who cannot decide"]).lived(700).settled()
+    """After a stop it tracks the log backup no more, and where the phase says that all is done each sync is an error."""
+    handed_over = record(command="log-pause", realRetryAt=at(2))
+    backup = current("log-pause", "RetryFailed", status={"phase": "Paused"}, notes=notes(handed_over))
+    life = Life(1, mishaps=NONE)
+    life.simulation = simulation_of(backup, life._fate, life._seen, replace(CLUSTER, namespace="tidb"), clock(2))
+    life.simulation.threads.clear()  # the operator has been running since before the stop
+    life.simulation.task = Task(True)
+    life.settled()
     assert life.simulation.operator.tracked == {}
-    assert life.standing.reason == "NotTakenUp"
+    assert (life.standing.reason, life.created["log-pause"]) == ("NotTakenUp", 0)
     life.simulation.crash()
     life.settled()
     assert life.simulation.server.backup is not None
     assert life.simulation.server.backup.status.log_sub_command_statuses["log-pause"].phase == "Complete"
+    assert (life.simulation.task.paused_by, life.created["log-pause"]) == ("", 1)
 
 
 # ------------------------------------------------------------------ how many Jobs
