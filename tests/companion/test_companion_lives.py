@@ -17,12 +17,8 @@ from fsm.environment.simulation import Task, simulation_of
 from fsm.machines.log_retry import WAITING
 
 ALL = {"commands": {each: {} for each in ("log-start", "log-stop", "log-pause", "log-resume")}}
-
-
-SHORT = {key: POLICY[key] for key in ("minRetryDuration", "maxRetryDuration", "retryTimeout", "attemptTimeout")}
-
-
 NONE = Mishaps(kill=0, lose=0, call=0, operator_dies=0, companion_dies=0, lost_effect=0)
+SHORT = {key: POLICY[key] for key in ("minRetryDuration", "maxRetryDuration", "retryTimeout", "attemptTimeout")}
 
 
 def policy(**more: Any) -> str:
@@ -95,7 +91,7 @@ def test_whatever_goes_wrong_the_rules_are_kept_in_many_lives(kind: Any) -> None
 
 
 def test_a_retry_of_which_the_operator_knows_nothing_is_held_and_taken_up_once_it_starts_again() -> None:
-    """After a stop it tracks the log backup no more, and where the phase says that all is done each sync is an error."""
+    """After a stop it tracks the log backup no more; where the phase says that all is done each sync is an error."""
     handed_over = record(command="log-pause", realRetryAt=at(2))
     backup = current("log-pause", "RetryFailed", status={"phase": "Paused"}, notes=notes(handed_over))
     life = Life(1, mishaps=NONE)
