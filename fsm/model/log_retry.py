@@ -167,7 +167,7 @@ class LogBackupRetryPolicy(_Strict):
     def from_text(cls, text: str, place: Place | None = None) -> Self:
         """The policy of a JSON or YAML text without aliases; an InputError says what is wrong, and where."""
         try:
-            return cls.model_validate(_parsed(text, place))
+            return cls.model_validate(_parsed(text, place), by_alias=True, by_name=False)
         except ValidationError as error:
             raise errors_of(error, place)[0] from None
         except RecursionError:

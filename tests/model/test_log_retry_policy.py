@@ -115,6 +115,13 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
     "a number": ("5", "", "found 5", "an object with named fields"),
     "a list": ([], "", "found []", "an object with named fields"),
     "an unknown key": ({"maxRetries": 5}, "maxRetries", "found 5", "no such key"),
+    "a key by its name in Python": ({"max_retry_times": 5}, "max_retry_times", "found 5", "no such key"),
+    "one of a command": (
+        {"commands": {"log-start": {"max_retry_times": 1}}},
+        "commands.log-start.max_retry_times",
+        "found 1",
+        "no such key",
+    ),
     "an unknown key of a command": (
         {"commands": {"log-start": {"x": 1}}},
         "commands.log-start.x",
