@@ -139,7 +139,7 @@ def _retried(observation: Observation, command: str) -> dict[str, dict[str, Any]
     if limits is not None:
         durations = {"minRetryDuration": limits.min_duration, "retryTimeout": limits.timeout}
         policy |= {"maxRetryTimes": limits.max_times, **{name: format_duration(d) for name, d in durations.items()}}
-    records = [each.to_json() for each in retries.status.episode if each.command == command]
+    records = [each.to_json() for each in retries.status.episode(command)]
     found: dict[str, dict[str, Any]] = {}
     for guard, (limit, path) in RETRY_FIELDS.items():
         found[guard] = {f"{POLICY_ANNOTATION}: {limit}": policy.get(limit)}

@@ -111,7 +111,7 @@ def _plain_state(observation: Observation, command: str) -> str:
             return "wished"
         return "failed" if job is not None and (job.failed or job.vanished) else WORKING[sub.phase]
     if command == LogCommand.TRUNCATE and _differs(observation, command, sub):
-        return "wished"
+        return "scheduled" if job is not None and job.at_work and _is_after(job, sub) else "wished"
     if sub.phase in SETTLED:
         return SETTLED[sub.phase]
     return {Phase.FAILED: "aborted", Phase.INVALID: "invalid"}.get(sub.phase, "wished")
@@ -122,6 +122,11 @@ def _differs(observation: Observation, command: str, sub: LogSubCommandStatus) -
     spec = observation.backup.spec
     current = current_command(observation.backup) == command
     return current and command == LogCommand.TRUNCATE and sub.log_truncating_until != spec.log_truncate_until
+
+
+def _is_after(job: SeenJob, sub: LogSubCommandStatus) -> bool:
+    """The Job was made after everything that is said of the command."""
+    return job.created_at >= max((time_of(each.last_transition_time) or 0 for each in sub.conditions), default=0)
 
 
 def _is_of_an_older_wish(observation: Observation, command: str, sub: LogSubCommandStatus, job: SeenJob | None) -> bool:
@@ -349,11 +354,14 @@ def questions_about(names: Sequence[str], state: MachineState, target: MachineSt
 
 
 def wished_as(start: MachineState, target: MachineState) -> MachineState:
-    """With the policy as it is now; where that is another episode's, nothing of it is on record yet."""
+    """With the policy as it is now; of another episode that is on record which had failed before what is known."""
     was, now = start.context, target.context
     if was.command != now.command or was.policy == now.policy:
         return start
-    records = was.records if was.policy.seed == now.policy.seed or start.configuration[-1] in WAITING else ()
+    records = was.records
+    if was.policy.seed != now.policy.seed and start.configuration[-1] not in WAITING:
+        known = max((record.detected for record in was.records), default=-1)
+        records = tuple(record for record in now.records if record.detected < known)
     return start._replace(context=was._replace(policy=now.policy, records=records))
 
 

@@ -130,5 +130,5 @@ def _next(observation: Observation, asked: Asked, command: str) -> LogRetryRecor
     """The record that follows those which the machine knows: the next of its episode, else the first of a new one."""
     if _newest(observation, command) is None:
         return None
-    episode = retries_of(observation).status.episode
+    episode = retries_of(observation).status.episode(command)
     return next((each for each in episode if each.retry_num == asked.number + 1), episode[0] if asked.number else None)

@@ -13,7 +13,7 @@ from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import InputError, Place
 from fsm.machines import LogPolicy, Record
 from fsm.machines.log import ERROR_PAUSE
-from fsm.machines.log_retry import WAITING
+from fsm.machines.log_retry import WAITING, retries_begun
 from fsm.model import (
     NO_RETRIES,
     POLICY_ANNOTATION,
@@ -28,11 +28,15 @@ from fsm.model import (
     OnErrorPause,
     Phase,
     RetryLimits,
+    seconds_of,
+    text_of,
 )
 from fsm.rules import current_command, log_job_name
 
 NOT_TAKEN_UP = "NotTakenUp"
 """The reason of a hold that a Job does not end: the operator does nothing about what was handed to it."""
+LATEST = seconds_of("9990-01-01T00:00:00Z")
+"""No time that anything is reckoned from is later, so that what comes of it is a time still."""
 _NONE: Mapping[str, str] = {}
 
 
@@ -60,6 +64,8 @@ def retries_of(observation: Observation) -> Retries:
         return _OFF
     policy, wrong = (observation.log_policy, None) if written is None else _policy(written)
     status, broken = _status(annotations.get(STATUS_ANNOTATION, ""))
+    if status.backup_uid not in ("", observation.backup.metadata.uid):
+        status = NO_RETRIES
     problems = tuple(each for each in (wrong, broken) if each is not None)
     return Retries(None if problems else policy, status, problems)
 
@@ -114,10 +120,17 @@ def _status(text: str) -> tuple[LogRetryStatus, InputError | None]:
 
 
 def _whole(record: LogRetryRecord, number: int, place: Place) -> None:
+    at = f"{place.path}.records[{number}]"
     for field, value in (("detectFailedAt", record.detect_failed_at), ("expectedRetryAt", record.expected_retry_at)):
         if value is None:
-            at = Place(path=f"{place.path}.records[{number}].{field}")
-            raise InputError("a retry record has no time", expected="an RFC 3339 time", place=at)
+            found = Place(path=f"{at}.{field}")
+            raise InputError("a retry record has no time", expected="an RFC 3339 time", place=found)
+    times = (record.detect_failed_at, record.expected_retry_at, record.real_retry_at)
+    if any((time_of(each) or 0) > LATEST for each in times):
+        raise InputError("no clock is that far", expected=f"times up to {text_of(LATEST)}", place=Place(path=at))
+    for field, count in (("retryNum", record.retry_num), ("episode", record.episode)):
+        if count < 1:
+            raise InputError(f"found {count}", expected="at least 1", place=Place(path=f"{at}.{field}"))
 
 
 # ------------------------------------------------------------------ where a command stands
@@ -129,6 +142,7 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     last = retries.status.last
     if retries.limits(command) is None:
         return plain
+    off = last is None or is_off(observation.backup, last)
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     if plain == "wished" and _is_resumed(observation.backup, retries, command):
         plain = "aborted"
@@ -137,9 +151,9 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
         return plain
     if command != current_command(observation.backup):
-        gone = job is None and last.superseded_at is not None
+        gone = job is None and off
         return "superseded" if plain in ("failed", "aborted") or gone or _is_handed_over(sub, last) else plain
-    if last.superseded_at is not None or last.mended_at is not None or _is_another(job, last) or is_done(sub, last):
+    if off or last.mended_at is not None or _is_another(job, last) or is_done(sub, last):
         return plain
     if last.real_retry_at is not None:
         if not (_is_handed_over(sub, last) or is_hidden(plain, job, last)):
@@ -150,6 +164,12 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
         return plain
     standing = retries.status.state
     return standing if standing in WAITING and standing != "retrying" else "backoff_waiting"
+
+
+def is_off(backup: Backup, record: LogRetryRecord) -> bool:
+    """Something else was wished before it was done: a truncation to another point is another wish too."""
+    elsewhere = record.log_truncating_until not in ("", backup.spec.log_truncate_until)
+    return record.superseded_at is not None or (record.command == LogCommand.TRUNCATE and elsewhere)
 
 
 def _is_handed_over(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
@@ -168,9 +188,8 @@ def is_done(sub: LogSubCommandStatus | None, last: LogRetryRecord) -> bool:
 def completed_at(sub: LogSubCommandStatus | None) -> int:
     """When the command was complete last (Unix seconds), 0 where it never was; by the clock of who wrote that."""
     conditions = () if sub is None else sub.conditions
-    return max(
-        (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE), default=0
-    )
+    times = (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE)
+    return min(max(times, default=0), LATEST)
 
 
 def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:
@@ -224,31 +243,30 @@ def records_for(observation: Observation, command: str) -> tuple[Record, ...]:
     retries = retries_of(observation)
     if retries.limits(command) is None or not _goes_on(observation, command):
         return ()
-    return tuple(_record(each) for each in retries.status.episode if each.mended_at is None)
+    return tuple(_record(each) for each in retries.status.episode(command) if each.mended_at is None)
 
 
 def episode_of(observation: Observation, command: str) -> int:
     """The number of the present failure episode, or of the one that the next failure would begin."""
-    last = retries_of(observation).status.last
-    if last is None:
-        return 1
-    return last.episode if _goes_on(observation, command) else last.episode + 1
+    status = retries_of(observation).status
+    if _goes_on(observation, command):
+        return status.episode(command)[-1].episode
+    return max((each.episode for each in status.records), default=0) + 1
 
 
 def _goes_on(observation: Observation, command: str) -> bool:
-    """The newest record's episode is still the present one: its command, not mended, superseded or long healthy."""
+    """The command's newest episode is still the present one: not mended, superseded or long healthy, whatever other
+    commands have failed meanwhile."""
     retries = retries_of(observation)
-    last, limits = retries.status.last, retries.limits(command)
-    if last is None or limits is None or last.command != command:
+    episode, limits = retries.status.episode(command), retries.limits(command)
+    if not episode or limits is None:
         return False
-    if last.mended_at is not None or last.superseded_at is not None:
+    last = episode[-1]
+    if last.mended_at is not None or is_off(observation.backup, last):
         return False
     sub = observation.backup.status.log_sub_command_statuses.get(command)
-    if last.real_retry_at is None and not is_done(sub, last):
-        if not _is_another(newest_of(observation, command), last):
-            return True
-        if command == LogCommand.TRUNCATE:
-            return False  # as a rule to another point, which is another wish
+    if last.real_retry_at is None and not is_done(sub, last) and not _is_another(newest_of(observation, command), last):
+        return True
     since = time_of(last.real_retry_at or last.detect_failed_at) or 0  # the operator may have run it again by itself
     return _healthy(observation, command, since) * SECOND < limits.reset_after
 
@@ -300,6 +318,4 @@ def attempt_of(observation: Observation, command: str, state: str) -> int:
 def performed_of(backup: Backup, command: str) -> int:
     """Retries that began in the newest episode of a command; of a long one not all records are kept."""
     status, _ = _status((backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, ""))
-    mine = [each for each in status.records if each.command == command]
-    begun = (each.retry_num for each in mine if each.episode == mine[-1].episode and each.real_retry_at is not None)
-    return max(begun, default=0)
+    return retries_begun([_record(each) for each in status.episode(command)])

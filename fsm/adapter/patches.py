@@ -92,7 +92,8 @@ def status_patch(backup: Backup, status: BackupStatus) -> PatchBackup | None:
     """
     if status is backup.status:
         return None
-    change = merge_patch(backup.to_json().get("status") or {}, status.to_json())
+    before = backup.to_json().get("status") or {}
+    change = merge_patch(before, _without_new_nulls(before, status.to_json()))
     if not change:
         return None
     namespace, name = backup.key
@@ -100,6 +101,16 @@ def status_patch(backup: Backup, status: BackupStatus) -> PatchBackup | None:
     if not version:
         raise UsageError(f"Backup {namespace}/{name} has no metadata.resourceVersion, so no patch of it is safe")
     return PatchBackup(namespace, name, version, {"metadata": {"resourceVersion": version}, "status": change})
+
+
+def _without_new_nulls(before: Any, after: Mapping[str, Any]) -> dict[str, Any]:
+    """To Kubernetes a key without a value and none are the same, and only the second can be written."""
+    old = before if isinstance(before, Mapping) else {}
+    return {
+        key: _without_new_nulls(old.get(key), value) if isinstance(value, Mapping) else value
+        for key, value in after.items()
+        if value is not None or (key in old and old[key] is None)
+    }
 
 
 def merge_patch(before: Any, after: Any) -> Any:

@@ -76,7 +76,12 @@ class Case:
     def holds(self) -> bool:
         """The wish holds already, no Job of the command is at work that might still change that, and the operator is
         not about to say otherwise again: it believes for a minute what it has seen of the task (6.5)."""
-        return self.unfinished is None and not self.is_believed and self.look().look is Look.HOLDS
+        return self.unfinished is None and not self.is_believed and self.is_shown
+
+    @property
+    def is_shown(self) -> bool:
+        """The task shows that the wish holds."""
+        return self.look().look is Look.HOLDS
 
     @property
     def is_believed(self) -> bool:
@@ -125,7 +130,7 @@ class Case:
             said = f"{hopeless[0]} is one of nonRetryableReasons; mend the cause, then take it off that list"
             return Finding(Look.BLOCKED, "NotRetryable", said)
         if self.unfinished is not None:
-            return job_must_go(self.unfinished)
+            return job_must_go(self.unfinished, self.is_overdue)
         other = self.other_at_work()
         if other is not None:
             said = f"Job {other.job.metadata.name} is at work, and commands run one at a time"
@@ -144,23 +149,27 @@ class Case:
 
     def failure(self, leaf: str, context: LogContext) -> tuple[str, str]:
         """(reason, message) of a failure that is about to be recorded; of a hopeless cause that is the reason."""
-        cause = self.cause()
+        cause = self.cause(context.reason)
         reason = cause if cause in self.policy.non_retryable_reasons else context.reason
         said = f"{self.command} failed" if leaf == "aborted" else context.message
         return reason, said
 
-    def cause(self) -> str:
-        """Why the pod of the Job failed, "" where that is not known."""
-        return cause_of(self.job.job, self.observation.pods_of(self.job.uid)) or "" if self.job is not None else ""
+    def blamed(self, reason: str) -> SeenJob | None:
+        """The Job that failed, or that has to go first. What the operator saw of the task no Job did."""
+        return None if self.job is None or (self.job.finished and reason in SEEN_OF_TASK) else self.job
+
+    def cause(self, reason: str) -> str:
+        """Why the pod of the Job that failed for this reason did, "" where that is not known or no Job failed."""
+        job = self.blamed(reason)
+        return "" if job is None else cause_of(job.job, self.observation.pods_of(job.uid)) or ""
 
 
-def job_must_go(seen: SeenJob) -> Finding:
+def job_must_go(seen: SeenJob, is_overdue: bool) -> Finding:
     """A Job stands against the retry, because the operator would wait for it."""
     name = seen.job.metadata.name
     if seen.job.metadata.deletion_timestamp is None:
-        return Finding(
-            Look.BLOCKED, "JobIsNotFinished", f"Job {name} is not finished; it is removed once attemptTimeout is over"
-        )
+        when = "it is removed, as attemptTimeout is over" if is_overdue else "it is removed once attemptTimeout is over"
+        return Finding(Look.BLOCKED, "JobIsNotFinished", f"Job {name} is not finished; {when}")
     said = (
         f"Job {name} is being deleted and waits for its pods; find out why its pod does not go (a lost node, a "
         "finalizer), and once its node is surely off, delete it by force"

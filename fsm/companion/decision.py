@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fsm.adapter import Effect, Observation, PatchBackup, command_state_of, state_of_log
-from fsm.adapter.log_retry import NOT_TAKEN_UP, completed_at, episode_of, is_looked_after, retries_of
+from fsm.adapter import Effect, Observation, PatchBackup, Task, command_state_of, job_of, state_of_log
+from fsm.adapter.log import WORKING
+from fsm.adapter.log_retry import NOT_TAKEN_UP, completed_at, episode_of, is_looked_after, is_off, retries_of
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
 from fsm.companion.case import Case
@@ -23,7 +24,6 @@ from fsm.companion.events import AT_WORK, ENDED, PATIENCE, ended_for_good, event
 from fsm.companion.looking import Look, look_of
 from fsm.kernel import Event, MachineState, Step, try_step
 from fsm.machines import LOG, DeleteJob, LogContext, RequeueAt
-from fsm.machines.log import SEEN_OF_TASK
 from fsm.machines.log_retry import LOOK_AGAIN, WAITING
 from fsm.model import (
     STATUS_ANNOTATION,
@@ -95,6 +95,7 @@ class _Deciding:
                 break
             self._taken(step)
         self._write_again()
+        self._give_up_again()
         patch = self._patch()
         effects = (*(() if patch is None else (patch,)), *self._deletions(), *self._requeues())
         return Decision(effects, tuple(self.steps))
@@ -131,9 +132,11 @@ class _Deciding:
         if (leaf, because[0]) != (self.retries.state, self.retries.reason):
             self.retries = self.retries.with_(state=leaf, reason=because[0], message=because[1], since=since)
         if leaf in ended_for_good(self.case):
-            self.status = mending.given_up(
-                self.case.observation.backup, self.status, self.case.command, self._ended(leaf), self.case.now
-            )
+            self._give_up(leaf)
+
+    def _give_up(self, leaf: str) -> None:
+        case = self.case
+        self.status = mending.given_up(case.observation.backup, self.status, case.command, self._ended(leaf), case.now)
 
     def _ended(self, leaf: str) -> str:
         """In the words of the operator's own."""
@@ -146,8 +149,8 @@ class _Deciding:
 
     @property
     def _resumes(self) -> bool:
-        """A started log backup is not started again: its task was paused by an error."""
-        return self.case.command == LogCommand.START and bool(self.case.status.commit_ts)
+        """What runs is not started again: its task was paused by an error."""
+        return self.case.command == LogCommand.START and self.case.observation.task is Task.PAUSED
 
     def _begins_at(self) -> int:
         """What was complete before, by another's clock too, is not what the retry completes."""
@@ -166,6 +169,7 @@ class _Deciding:
     def _record(self, context: LogContext) -> None:
         """While it waits the operator shall leave the command alone; where it does not yet it is told."""
         case, new = self.case, context.records[-1]
+        blamed = case.blamed(new.original)
         sub = case.status.log_sub_command_statuses.get(case.command)
         record = LogRetryRecord(
             retry_num=new.number,
@@ -175,47 +179,55 @@ class _Deciding:
             original_reason=new.original,
             episode=episode_of(case.observation, case.command),
             command=case.command,
-            job_uid=self._blamed(new.original),
-            cause=case.cause(),
+            job_uid="" if blamed is None else blamed.uid,
+            cause=case.cause(new.original),
         )
+        if case.command == LogCommand.TRUNCATE:
+            record = record.with_(log_truncating_until=case.observation.backup.spec.log_truncate_until)
         self.retries = self.retries.with_record(record)
         if (sub is None or sub.phase in ("", Phase.RETRY_FAILED, Phase.REPEATABLE)) and case.unfinished is not None:
             self.status = mending.standing_still(case.observation.backup, case.command)
 
-    def _blamed(self, original: str) -> str:
-        """The uid of the Job that failed, or that has to go first. What the operator saw of the task no Job did."""
-        job = self.case.job
-        if job is None or (job.finished and original in SEEN_OF_TASK):
-            return ""
-        return job.uid
-
     # -------------------------------------------------------------- beside the current command
 
     def _supersede(self) -> None:
-        """Another command is wished than the one that failed last: its retry is off, whatever came of it."""
+        """Something else is wished than what failed last: its retry is off, whatever came of it."""
         last = self.retries.last
-        if last is None or last.command == self.case.command or last.superseded_at or last.mended_at:
+        if last is None or last.superseded_at or last.mended_at:
+            return
+        if last.command == self.case.command:
+            if is_off(self.case.observation.backup, last):
+                self._end_as_superseded()
             return
         state = command_state_of(self.case.observation, last.command)
         streams = last.command == LogCommand.START and bool(self.case.status.commit_ts)
-        is_off = last.is_open and state not in ("complete", "repeatable")
-        if is_off or (state == "superseded" and not streams):
-            self.retries = self.retries.with_last(superseded_at=text_of(self.case.now))
-            self.retries = self.retries.with_(state="", reason="", message="", since=None)
+        pending = last.is_open and state not in ("complete", "repeatable")
+        if pending or (state == "superseded" and not streams):
+            self._end_as_superseded()
+
+    def _end_as_superseded(self) -> None:
+        self.retries = self.retries.with_last(superseded_at=text_of(self.case.now))
+        self.retries = self.retries.with_(state="", reason="", message="", since=None)
 
     def _adopt(self) -> None:
         """A command waits for a log-start that nobody reported complete, and whose task runs."""
-        case = self.case
-        if case.policy.suspend or not is_requeued(case.observation.backup) or case.other_at_work() is not None:
-            return
-        retried = case.retries.limits(LogCommand.START) is not None
-        if not retried or look_of(case.observation, LogCommand.START, case.policy).look is not Look.HOLDS:
+        case, start = self.case, LogCommand.START
+        if not self._waits_for_start() or look_of(case.observation, start, case.policy).look is not Look.HOLDS:
             return
         step = try_step(LOG, self.state, Event("task_found", case.now, message=case.observation.task_commit_ts))
         if step is not None:
             self.steps.append(step)
             self.state = step.after
-            self.status = mending.completed(case.observation, LogCommand.START, case.now)
+            self.status = mending.completed(case.observation, start, case.now)
+
+    def _waits_for_start(self) -> bool:
+        """For one that was begun: a task that this Backup never started is not its own."""
+        case, start = self.case, LogCommand.START.value
+        if case.policy.suspend or not is_requeued(case.observation.backup) or case.other_at_work() is not None:
+            return False
+        state, job = command_state_of(case.observation, start), job_of(case.observation, start)
+        begun = job is not None if state == "wished" else state != "invalid"
+        return begun and case.retries.limits(start) is not None
 
     # -------------------------------------------------------------- the effects
 
@@ -227,7 +239,15 @@ class _Deciding:
         if self.steps or not is_handed_over or case.is_told:
             return
         if case.obstacle(self.state.context) is None and case.look().look is Look.MAY_BEGIN:
-            self.status = mending.handed_over(self.status, case.command)
+            self.status = self._begun()
+
+    def _give_up_again(self) -> None:
+        """A late word of an attempt hides that the command has failed for good, or the policy says so only since."""
+        case, leaf = self.case, lane_of(self.state)
+        sub = case.status.log_sub_command_statuses.get(case.command)
+        hidden = case.unfinished is None and (sub is None or sub.phase in WORKING)
+        if not self.steps and leaf in ended_for_good(case) and hidden and not case.policy.suspend:
+            self._give_up(leaf)
 
     def _patch(self) -> PatchBackup | None:
         backup = self.case.observation.backup
@@ -237,15 +257,18 @@ class _Deciding:
         namespace, name = backup.key
         metadata = {
             "resourceVersion": backup.metadata.resource_version,
-            "annotations": {STATUS_ANNOTATION: self.retries.to_text()},
+            "annotations": {STATUS_ANNOTATION: self.retries.with_(backup_uid=backup.metadata.uid).to_text()},
         }
         body = {**(patch.body if patch is not None else {}), "metadata": metadata}
         return PatchBackup(namespace, name, backup.metadata.resource_version, body)
 
     def _deletions(self) -> tuple[DeleteJob, ...]:
-        """Asked for again while the Job is there and nobody has deleted it."""
-        seen = self.case.unfinished
-        wanted = lane_of(self.state) == "held" and not self.case.policy.suspend and self.case.is_overdue
+        """Asked for again while the Job is there and nobody has deleted it. After the last retry it is left to itself,
+        but where its wish holds by now: it might undo that."""
+        case, leaf = self.case, lane_of(self.state)
+        seen = case.unfinished
+        in_the_way = leaf == "held" or (leaf in ENDED and leaf not in ended_for_good(case) and case.is_shown)
+        wanted = in_the_way and not case.policy.suspend and case.is_overdue
         if seen is None or not wanted or seen.job.metadata.deletion_timestamp is not None:
             return ()
         return (DeleteJob(seen.uid),)
@@ -264,6 +287,10 @@ class _Deciding:
             return (RequeueAt(silent_from(self.state.context) if since is None else since + PATIENCE),)
         if leaf in (*AT_WORK, "aborted") and case.overdue_at is not None and not case.is_overdue:
             return (RequeueAt(case.overdue_at),)
+        if leaf == "aborted" and case.is_believed:
+            return (RequeueAt(case.believed_until),)
+        if leaf == "idle" and self._waits_for_start():
+            return (RequeueAt(case.now + WATCH_AGAIN),)
         forgotten = leaf == "idle" and case.limits is not None and is_forgotten(case)
         return (RequeueAt(case.now + WATCH_AGAIN),) if forgotten else ()
 

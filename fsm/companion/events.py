@@ -48,7 +48,7 @@ def _of_work(case: Case) -> Event | None:
     if case.job.finished:
         said = f"Job {name} has ended, and its program's result was never written"
         return Event("job_failed", case.now, reason=UNWRITTEN, message=said, uid=case.job.uid)
-    if case.policy.suspend or not case.is_overdue:
+    if not case.is_overdue:
         return None
     assert case.limits is not None  # or nothing would be overdue
     after = format_duration(case.limits.attempt_timeout)
@@ -57,8 +57,11 @@ def _of_work(case: Case) -> Event | None:
 
 
 def _of_failure(case: Case, leaf: str, context: LogContext) -> Event | None:
-    """A failure is its Job's: before that has ended or takes too long nothing is recorded."""
+    """A failure is its Job's: before that has ended or takes too long nothing is recorded. What the operator says while
+    the task shows otherwise is no failure: it repeats what it saw up to a minute ago."""
     if case.unfinished is not None and not case.is_overdue:
+        return None
+    if case.unfinished is None and case.is_believed and case.is_shown:
         return None
     reason, message = case.failure(leaf, context)
     return Event("failure_recorded", case.now, reason=reason, message=message)
@@ -74,7 +77,7 @@ def _of_retry(case: Case, leaf: str, context: LogContext) -> Event | None:
 
 def _stands_still(case: Case, context: LogContext) -> Finding | None:
     if case.terminating_since is not None and case.job is not None:
-        return job_must_go(case.job) if case.now >= case.terminating_since + PATIENCE else None
+        return job_must_go(case.job, case.is_overdue) if case.now >= case.terminating_since + PATIENCE else None
     return case.not_taken_up(_begun_at(context)) if case.now >= silent_from(context) else None
 
 
@@ -90,7 +93,7 @@ def _begun_at(context: LogContext) -> int:
 def _of_waiting(case: Case, state: MachineState, leaf: str) -> Event | None:
     tick = Event("tick", case.now)
     if leaf in ENDED:
-        return None if leaf in ended_for_good(case) or _is_over(state, case.now) else Event("released", case.now)
+        return None if _is_over(state, case.now) else Event("released", case.now)
     obstacle = case.obstacle(state.context)
     hopeless = obstacle is not None and obstacle.reason == "NotRetryable"
     if _is_over(state, case.now) and not hopeless:

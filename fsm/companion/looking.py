@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from fsm.adapter import Observation, Task
+from fsm.adapter.log_retry import completed_at, retries_of
+from fsm.adapter.observation import time_of
 from fsm.model import LogBackupRetryPolicy, LogCommand, OnErrorPause, Phase
 from fsm.reference import storage_path
 
@@ -107,8 +109,19 @@ def look_of(observation: Observation, command: str, policy: LogBackupRetryPolicy
         return HOLDS
     if observation.task is Task.ABSENT:
         return NOTHING_TO_DO_IT_TO
+    if known is LogCommand.RESUME and not observation.task_error and _was_never_paused(observation):
+        return PAUSED_BY_HAND
     # a Backup that says Stopped is in sync with that wish for the operator, which runs nothing then (6.3)
     return TASK_IS_BACK if known.settles == Phase.STOPPED == observation.backup.status.phase else MAY_BEGIN
+
+
+def _was_never_paused(observation: Observation) -> bool:
+    """That the log backup is paused is the companion's word, to have an error's pause resumed: whoever pauses the task
+    since does it by hand."""
+    records = retries_of(observation).status.episode(LogCommand.START.value)
+    pause = observation.backup.status.log_sub_command_statuses.get(LogCommand.PAUSE.value)
+    resumed_at = time_of(records[-1].real_retry_at) if records else None
+    return resumed_at is not None and resumed_at == completed_at(pause)
 
 
 def _of_start(observation: Observation, policy: LogBackupRetryPolicy) -> Finding:

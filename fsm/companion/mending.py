@@ -51,7 +51,7 @@ def given_up(backup: Backup, status: BackupStatus, command: str, message: str, n
 def _known(backup: Backup, status: BackupStatus, command: str) -> BackupStatus:
     """A truncation is known by the point that it truncates to; else the next look takes it for a new one (2.3)."""
     sub = status.log_sub_command_statuses[command]
-    if command != LogCommand.TRUNCATE or sub.log_truncating_until:
+    if command != LogCommand.TRUNCATE:
         return status
     sub = sub.with_(log_truncating_until=backup.spec.log_truncate_until)
     return status.with_(log_sub_command_statuses={**status.log_sub_command_statuses, command: sub})

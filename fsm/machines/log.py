@@ -31,7 +31,7 @@ from fsm.kernel import (
 from fsm.machines import log_retry, retry
 from fsm.machines.deletion import declare_deletion, deleting_states
 from fsm.machines.effects import CreateJob
-from fsm.machines.log_retry import BY_ITSELF, ONCE, WAITING, LogPolicy, is_retried
+from fsm.machines.log_retry import BY_ITSELF, ONCE, WAITING, LogPolicy, is_retried, retries_begun
 from fsm.machines.retry import Record
 from fsm.model import LogCommand
 
@@ -93,8 +93,8 @@ class LogContext(Value, frozen=True):
 
     @property
     def retries(self) -> int:
-        """Retries of the present episode that really began; of a long one not all records are kept."""
-        return max((record.number for record in self.records if record.real is not None), default=0)
+        """Retries of the present episode that really began."""
+        return retries_begun(self.records)
 
     def state_of(self, command: str) -> str:
         """The state of a command."""

@@ -6,6 +6,7 @@ limits and due times is that of the snapshot's retries, with delays that are cap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fsm.kernel import Event, Value, action, edge, guard
@@ -50,6 +51,12 @@ class LogPolicy(Value, frozen=True):
         """The Unix second, rounded up, in which the retry of a failure at `at` is expected."""
         assert self.limits is not None
         return at - (-self.limits.delay(number, f"{self.seed}/{number}") // SECOND)
+
+
+def retries_begun(records: Sequence[Record]) -> int:
+    """How many retries of an episode really began. Those of its middle that are not kept any more are taken to have."""
+    last = max((record.number for record in records if record.real is not None), default=0)
+    return last - sum(record.real is None and record.number < last for record in records)
 
 
 # ------------------------------------------------------------------ guards

@@ -270,15 +270,17 @@ def _on_one_line(problem: object) -> str:
 class LogRetryRecord(BackoffRetryRecord):
     """One failure of a subcommand and what came of it. `retryNum` is 1-based in its episode, episodes count on.
 
-    `jobUid` is the Job that failed, "" where it was never seen; `cause` is its pod's. At most one of `realRetryAt` (a
-    retry began) and `mendedAt` (the wish was found to hold already) is set; `supersededAt` says that another command
-    was wished before this one was done.
+    `jobUid` is the Job that failed, "" where no Job did or it was never seen; `cause` is its pod's. At most one of
+    `realRetryAt` (a retry began) and `mendedAt` (the wish was found to hold already) is set; `supersededAt` says that
+    something else was wished before this was done: another command, or a truncation to another point than
+    `logTruncatingUntil`.
     """
 
     episode: Int = 1
     command: str = ""
     job_uid: str = ""
     cause: str = ""
+    log_truncating_until: str = ""
     mended_at: Time | None = None
     superseded_at: Time | None = None
 
@@ -292,10 +294,11 @@ class LogRetryStatus(Model):
     """The annotation: the records, oldest first, and where the last one stands while nothing has come of it.
 
     `state` is an id of the log machine's lane, `reason` and `message` say why it is held or ended, `since` is when it
-    came there.
+    came there. `backupUid` is whose they are: a Backup that is created from a copy of another has no failures yet.
     """
 
     records: tuple[LogRetryRecord, ...] = ()
+    backup_uid: str = ""
     state: str = ""
     reason: str = ""
     message: str = ""
@@ -310,23 +313,31 @@ class LogRetryStatus(Model):
         """The newest record."""
         return self.records[-1] if self.records else None
 
-    @property
-    def episode(self) -> tuple[LogRetryRecord, ...]:
-        """The records of the newest episode."""
-        last = self.last
-        return () if last is None else tuple(each for each in self.records if each.episode == last.episode)
+    def episode(self, command: str) -> tuple[LogRetryRecord, ...]:
+        """The records of the command's newest episode."""
+        mine = [each for each in self.records if each.command == command]
+        return tuple(each for each in mine if each.episode == mine[-1].episode)
 
     def with_record(self, record: LogRetryRecord) -> Self:
-        """With one more; the oldest go, but not the first of this record's episode."""
-        records = (*self.records, record)
-        while len(records) > MOST_RECORDS:
-            oldest = 1 if records[0].episode == record.episode else 0
-            records = (*records[:oldest], *records[oldest + 1 :])
-        return self.with_(records=records)
+        """With one more; the oldest go, but of each command's newest episode neither the first nor the last."""
+        status = self.with_(records=(*self.records, record))
+        while len(status.records) > MOST_RECORDS:
+            status = status.with_(records=tuple(each for each in status.records if each is not status.dispensable))
+        return status
+
+    @property
+    def dispensable(self) -> LogRetryRecord:
+        """The oldest record that nothing rests on; there is one where there are more than two a command."""
+        ends = {id(end) for command in LogCommand for end in _ends(self.episode(command))}
+        return next((each for each in self.records if id(each) not in ends), self.records[0])
 
     def with_last(self, **changes: Any) -> Self:
         """With the newest record changed."""
         return self.with_(records=(*self.records[:-1], self.records[-1].with_(**changes)))
+
+
+def _ends(records: tuple[LogRetryRecord, ...]) -> tuple[LogRetryRecord, ...]:
+    return (records[0], records[-1]) if records else ()
 
 
 NO_RETRIES = LogRetryStatus()

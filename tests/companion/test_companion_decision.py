@@ -34,7 +34,7 @@ from fsm.adapter import Observation, PatchBackup, SeenJob, state_of_log
 from fsm.companion import decision_of, effects_of
 from fsm.companion.events import SILENCE
 from fsm.machines import DeleteJob, RequeueAt
-from fsm.model import STATUS_ANNOTATION, Backup, LogBackupRetryPolicy, LogCommand, Phase
+from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, LogBackupRetryPolicy, LogCommand, Phase
 from tests.things import log, pod, snapshot, terminated
 
 FAILED = ("Failed",)
@@ -109,10 +109,22 @@ def test_while_it_is_suspended_failures_are_only_noted(backup: Backup, condition
     assert scene.outcome == Outcome("held", (RECORDS,), "Suspended", (), 60)
 
 
-@pytest.mark.parametrize("conditions", [(), ("Complete",)], ids=["a Job that hangs", "a task that was mended"])
-def test_while_it_is_suspended_what_is_no_failure_yet_is_not_looked_at(conditions: tuple[str, ...]) -> None:
-    backup = current(phase="RetryFailed" if conditions else "Running", policy=SUSPENDED, status=STARTED)
-    assert look(backup, job_of("log-start", *conditions), task=Task.RUNNING, now=clock(500)).decision.effects == ()
+@pytest.mark.parametrize("phase", ["Scheduled", "Prepare", "Running"])
+def test_while_it_is_suspended_an_attempt_that_takes_too_long_is_noted_and_left(phase: str) -> None:
+    """Its clock goes on: the failure began when it was found."""
+    scene = look(current(phase=phase, policy=SUSPENDED), job_of(), task=Task.RUNNING, now=clock(500))
+    assert scene.outcome == Outcome("held", (RECORDS,), "Suspended", (), 60)
+    assert scene.records[0].original_reason == "AttemptTimeout"
+    resumed = {**json.loads(scene.after.backup.metadata.annotations[POLICY_ANNOTATION]), "suspend": False}
+    annotations = {**scene.after.backup.metadata.annotations, POLICY_ANNOTATION: json.dumps(resumed)}
+    metadata = scene.after.backup.metadata.with_(annotations=annotations)
+    goes_on = again(scene.after._replace(backup=scene.after.backup.with_(metadata=metadata)), clock(501))
+    assert goes_on.outcome.deleted == ("j-1",)
+
+
+def test_while_it_is_suspended_a_task_that_could_be_mended_is_not_looked_at() -> None:
+    backup = current(phase="RetryFailed", policy=SUSPENDED, status=STARTED)
+    assert look(backup, job_of("log-start", "Complete"), task=Task.RUNNING, now=clock(500)).decision.effects == ()
 
 
 def test_a_suspension_that_ends_lets_the_retry_go_on() -> None:
@@ -235,7 +247,7 @@ def test_a_pause_by_an_error_is_watched_where_the_policy_holds() -> None:
 
 
 def test_what_the_operator_has_seen_of_the_task_is_not_mended_while_it_believes_it() -> None:
-    """It would say so again (6.5): that takes a minute."""
+    """It would say so again (6.5): that takes a minute. Nor is a failure recorded: the task shows that it is none."""
     believed = look(error_pause("Hold"), task=Task.RUNNING, now=clock(4))
     assert believed.outcome.patched == ()
     gone = current(
@@ -243,9 +255,29 @@ def test_what_the_operator_has_seen_of_the_task_is_not_mended_while_it_believes_
         status={"phase": "Failed", **STARTED},
         sub={"conditions": [condition("Failed", at(3), reason="LogBackupTaskNotFound")]},
     )
-    recorded = look(gone, task=Task.RUNNING, now=clock(4))
-    assert recorded.outcome == Outcome("backoff_waiting", (RECORDS,), "", (), 1)
-    assert again(recorded.after, clock(4, 1)).outcome.state == "idle"
+    believed = look(gone, task=Task.RUNNING, now=clock(4))
+    assert believed.outcome == Outcome("aborted", (), "", (), 1)
+    mended = again(believed.seen, clock(4, 1))
+    assert (mended.outcome.state, mended.records) == ("idle", ())
+
+
+def test_an_old_word_of_the_operator_does_not_end_a_log_backup_that_was_resumed() -> None:
+    """After a resume that worked the operator repeats, from what it saw before, that an error has paused the task."""
+    once = {**NO_JITTER, "onErrorPause": "Resume", "onExhausted": "Fail", "maxRetryTimes": 1}
+    resumed = record(jobUid="", originalReason="LogBackupErrorPaused", realRetryAt=at(4))
+    said = condition("RetryFailed", at(5), reason="LogBackupErrorPaused")
+    repeated = current(
+        phase="RetryFailed",
+        policy=once,
+        status={**STARTED, "phase": "RetryFailed"},
+        notes=notes(resumed, state="retrying"),
+        sub={"conditions": [condition("Complete", at(4)), said]},
+    )
+    first = look(repeated, job_of("log-start", "Complete"), task=Task.RUNNING, now=clock(5, 1))
+    assert first.outcome == Outcome("aborted", (), "", (), 60)
+    mended = again(first.seen, clock(6, 1))
+    assert (mended.outcome.state, mended.after.backup.status.phase) == ("idle", "Running")
+    assert len(mended.records) == 1
 
 
 @pytest.mark.parametrize(
@@ -273,6 +305,36 @@ def test_a_resumption_tells_the_operator_that_the_log_backup_is_paused() -> None
     assert state_of_log(scene.after).context.command == "log-resume"
     assert (status.time_started, status.commit_ts) == (STARTED["timeStarted"], COMMIT_TS)
     assert again(scene.after, clock(6)).decision.effects == ()
+
+
+def test_a_start_whose_task_an_error_has_paused_is_not_made_again_but_resumed() -> None:
+    """Its Job died after the task was made: br would refuse to start it once more."""
+    backup = current(policy={**NO_JITTER, "onErrorPause": "Resume"}, notes=waiting())
+    scene = look(backup, job_of("log-start", *FAILED), task=Task.PAUSED, error="disk full")
+    status = scene.after.backup.status
+    assert (status.phase, status.commit_ts) == ("Paused", COMMIT_TS)
+    assert {command: sub.phase for command, sub in status.log_sub_command_statuses.items()} == {
+        "log-start": "Complete",
+        "log-pause": "Complete",
+    }
+    assert state_of_log(scene.after).context.command == "log-resume"
+
+
+def test_a_pause_by_hand_after_an_error_s_is_not_undone_where_only_the_companion_said_paused() -> None:
+    """It had the error's pause resumed; the Job died, and then somebody paused the task."""
+    backup = error_pause("Resume", notes(record(detectFailedAt=at(3), expectedRetryAt=at(4)), state="verifying"))
+    told = look(backup, task=Task.PAUSED, error="disk").after.backup
+    job = job_of("log-resume", *FAILED, uid="j-7", created=at(5))
+    sub = {"command": "log-resume", "phase": "Running", "conditions": [condition("Running", at(6))]}
+    subs = {**told.to_json()["status"]["logSubCommandStatuses"], "log-resume": sub}
+    resuming = Backup.from_json(
+        {**told.to_json(), "status": {**told.to_json()["status"], "logSubCommandStatuses": subs}}
+    )
+    waits = look(resuming, job, task=Task.UNKNOWN, now=clock(8)).after
+    by_hand = again(waits._replace(task=Task.PAUSED), clock(10))
+    assert (by_hand.outcome.state, by_hand.outcome.held) == ("held", "TaskIsPausedByHand")
+    by_error = again(waits._replace(task=Task.PAUSED, task_error="disk"), clock(10))
+    assert by_error.outcome.state == "retrying"
 
 
 def test_a_pause_by_hand_is_never_undone() -> None:
@@ -708,15 +770,39 @@ def test_a_timeout_says_failed_in_the_operator_s_words_where_the_policy_fails() 
 
 @pytest.mark.parametrize("state", ["exhausted", "timed_out"])
 def test_what_is_held_at_its_end_is_watched_and_mended_when_the_wish_holds(state: str) -> None:
-    """Of a policy that fails nothing is looked at any more."""
+    """Of a policy that fails nothing is looked at any more, once Failed is written."""
     failed = job_of("log-start", *FAILED, uid="j-4", created=at(3))
     ended = notes(*json.loads(spent())["records"], record(4, jobUid="j-4"), state=state)
     hold = current(notes=ended)
     assert look(hold, failed, task=Task.ABSENT).outcome == Outcome(state, (), "", (), 60)
     assert look(hold, failed, task=Task.RUNNING).outcome.state == "idle"
-    fail = current(policy={**NO_JITTER, "onExhausted": "Fail"}, notes=ended)
+    fail = current(phase="Failed", policy={**NO_JITTER, "onExhausted": "Fail"}, notes=ended)
     for task in (Task.ABSENT, Task.RUNNING):
-        assert look(fail, failed, task=task).outcome == Outcome(state, (), "", (), None)
+        now = LATE + 1 if state == "timed_out" else AFTER
+        assert look(fail, failed, task=task, now=now).outcome == Outcome(state, (), "", (), None)
+
+
+@pytest.mark.parametrize("phase", ["Scheduled", "Prepare", "Running"])
+def test_failed_is_written_whenever_the_policy_says_so_and_again_over_a_late_word(phase: str) -> None:
+    """The policy was Hold until now; or the last attempt hung, was given up, and its program has written since."""
+    ended = notes(*json.loads(spent())["records"], record(4, jobUid="j-4"), state="exhausted")
+    fail = current(phase=phase, policy={**NO_JITTER, "onExhausted": "Fail"}, notes=ended)
+    scene = look(fail, job_of("log-start", *FAILED, uid="j-4", created=at(3)), task=Task.ABSENT)
+    assert scene.after.backup.status.log_sub_command_statuses["log-start"].phase == "Failed"
+    assert again(scene.after, AFTER + 1).decision.effects == ()
+    at_work = look(fail, job_of("log-start", uid="j-4", created=at(3)), task=Task.ABSENT)
+    assert at_work.decision.effects == (), "it may do its work yet"
+
+
+def test_limits_that_are_raised_go_on_with_what_has_failed_for_good() -> None:
+    ended = notes(*json.loads(spent())["records"], record(4, jobUid="j-4"), state="exhausted")
+    raised = {**NO_JITTER, "onExhausted": "Fail", "maxRetryTimes": 4}
+    scene = look(
+        current(phase="Failed", policy=raised, notes=ended),
+        job_of("log-start", *FAILED, uid="j-4", created=at(3)),
+        task=Task.ABSENT,
+    )
+    assert scene.outcome.state == "retrying"
 
 
 def test_a_policy_that_allows_more_releases_what_was_exhausted() -> None:
@@ -736,6 +822,15 @@ def test_an_overdue_attempt_after_the_last_retry_is_left_to_itself() -> None:
     backup = current(notes=spent(state="retrying"))
     scene = look(backup, job_of(uid="j-4", created=at(3)), now=clock(14))
     assert scene.outcome == Outcome("exhausted", (RECORDS,), "", (), 60)
+
+
+def test_it_is_removed_where_its_wish_holds_by_now() -> None:
+    """It would undo what is mended then."""
+    hangs = notes(*json.loads(spent())["records"], record(4, jobUid="j-4", originalReason="AttemptTimeout"))
+    backup = current(notes=hangs.replace('"records"', '"state": "exhausted", "records"'))
+    scene = look(backup, job_of(uid="j-4", created=at(3)), task=Task.RUNNING, now=clock(14))
+    assert scene.outcome == Outcome("exhausted", (), "", ("j-4",), 60)
+    assert again(scene.after._replace(jobs=()), clock(15)).outcome.state == "idle"
 
 
 # ------------------------------------------------------------------ episodes, retry numbers, jitter
@@ -881,10 +976,85 @@ def test_whoever_runs_a_command_again_no_failure_is_counted_anew() -> None:
     assert (scene.outcome.state, scene.records[-1].retry_num) == ("exhausted", 4)
 
 
-def test_a_truncation_that_fails_after_another_one_begins_an_episode() -> None:
-    later = current("log-truncate", notes=waiting("log-truncate"))
-    scene = look(later, job_of("log-truncate", *FAILED, uid="j-2", created=at(4)))
-    assert [(each.episode, each.retry_num) for each in scene.records] == [(1, 1), (2, 1)]
+@pytest.mark.parametrize(
+    "standing", [{"state": "backoff_waiting"}, {"state": "exhausted"}], ids=lambda each: each["state"]
+)
+def test_a_truncation_that_fails_after_another_one_begins_an_episode(standing: dict[str, str]) -> None:
+    """A record knows the point that was truncated to."""
+    later = current("log-truncate", notes=notes(record(command="log-truncate", logTruncatingUntil="4"), **standing))
+    for begun in ("", at(3)):
+        told = later.metadata.annotations[STATUS_ANNOTATION].replace('"cause"', f'"realRetryAt": "{begun}", "cause"')
+        annotations = {**later.metadata.annotations, **({STATUS_ANNOTATION: told} if begun else {})}
+        backup = later.with_(metadata=later.metadata.with_(annotations=annotations))
+        scene = look(backup, job_of("log-truncate", *FAILED, uid="j-2", created=at(4)))
+        assert [(each.episode, each.retry_num) for each in scene.records] == [(1, 1), (2, 1)]
+        assert [each.superseded_at for each in scene.records] == [at(5), None]
+        assert scene.records[1].log_truncating_until == COMMANDS["log-truncate"][0]["logTruncateUntil"]
+        assert again(scene.after, clock(5, 1)).outcome.patched == ()
+
+
+@pytest.mark.parametrize("phase", ["", "Complete", "Failed", "RetryFailed"])
+def test_a_truncation_that_hangs_is_found_whatever_is_said_of_the_one_before(phase: str) -> None:
+    """The operator died between its Job and its Scheduled."""
+    older = {"logTruncatingUntil": "400036290571534444"}
+    backup = current("log-truncate", phase, sub={**older, "conditions": [condition("Complete", at(1))]})
+    scene = look(backup, job_of("log-truncate", uid="j-9", created=at(5)), now=clock(900))
+    assert (scene.outcome.state, scene.outcome.deleted) == ("held", ("j-9",))
+    assert again(scene.after, clock(901)).outcome.patched == ()
+
+
+def test_the_job_of_a_truncation_that_is_complete_is_not_taken_for_the_next_one_s() -> None:
+    older = {"logTruncatingUntil": "400036290571534444", "conditions": [condition("Complete", at(6))]}
+    backup = current("log-truncate", "Complete", sub=older)
+    assert look(backup, job_of("log-truncate", uid="j-9", created=at(5)), now=clock(900)).decision.effects == ()
+
+
+def test_a_failure_of_another_command_begins_no_new_episode_of_this_one() -> None:
+    """Else a resume that fails once in between would let an error pause be resumed for ever."""
+    once = {**NO_JITTER, "onErrorPause": "Resume", "maxRetryTimes": 1}
+    first = record(jobUid="", originalReason="LogBackupErrorPaused", realRetryAt=at(4))
+    between = record(command="log-resume", episode=2, detectFailedAt=at(4), realRetryAt=at(5))
+    said = condition("RetryFailed", at(6), reason="LogBackupErrorPaused")
+    backup = current(
+        phase="RetryFailed",
+        policy=once,
+        status={**STARTED, "phase": "RetryFailed"},
+        notes=notes(first, between, state="retrying"),
+        sub={"conditions": [condition("Complete", at(4)), said]},
+    )
+    scene = look(backup, job_of("log-start", "Complete"), task=Task.PAUSED, error="disk", now=clock(6))
+    assert scene.outcome.state == "exhausted"
+    assert [(each.command, each.episode, each.retry_num) for each in scene.records] == [
+        ("log-start", 1, 1),
+        ("log-resume", 2, 1),
+        ("log-start", 1, 2),
+    ]
+
+
+def test_what_the_operator_saw_of_the_task_is_no_job_s_failure() -> None:
+    """The Job of the start, and its pod's cause, are of another failure, which was mended long ago."""
+    killed = job_of("log-start", *FAILED)
+    pods = (pod(status=terminated("OOMKilled")),)
+    gone = current(
+        phase="Failed",
+        policy={**NO_JITTER, "nonRetryableReasons": ["OOMKilled"]},
+        status={"phase": "Failed", **STARTED},
+        notes=notes(record(cause="OOMKilled", mendedAt=at(2))),
+        sub={"conditions": [condition("Complete", at(2)), condition("Failed", at(90), reason="LogBackupTaskNotFound")]},
+    )
+    scene = look(gone, killed, task=Task.ABSENT, pods=pods, now=clock(95))
+    found = scene.records[-1]
+    assert (found.original_reason, found.job_uid, found.cause) == ("LogBackupTaskNotFound", "", "")
+    assert again(scene.after, clock(99)).outcome.held == "TaskIsGone"
+
+
+def test_a_copy_of_a_backup_has_no_failures_yet() -> None:
+    """Whoever creates a Backup anew from a copy of its text copies the annotation too."""
+    old = notes(record(2, detectFailedAt="2026-11-20T02:00:00Z", jobUid="j-0"), state="held", backupUid="another")
+    scene = look(current(phase="Failed", notes=old), job_of("log-start", *FAILED), task=Task.ABSENT)
+    assert scene.outcome.state == "backoff_waiting"
+    assert [(each.episode, each.retry_num) for each in scene.records] == [(1, 1)]
+    assert scene.standing.backup_uid == scene.after.backup.metadata.uid
 
 
 @pytest.mark.parametrize("phase", LATE_WORDS)
@@ -925,7 +1095,7 @@ def test_a_retry_that_was_handed_over_and_is_not_wished_any_more_is_superseded()
 @pytest.mark.parametrize("closed", ["mendedAt", "supersededAt"])
 def test_a_record_is_closed_once(closed: str) -> None:
     scene = look(two("Failed", notes=notes(record(**{closed: at(4)}))), task=Task.ABSENT)
-    assert scene.decision.effects == ()
+    assert scene.outcome == Outcome("idle", (), "", (), 60)
 
 
 def test_an_attempt_that_succeeded_after_all_is_not_superseded() -> None:

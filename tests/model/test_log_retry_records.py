@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.errors import InputError, Place
-from fsm.model import NO_RETRIES, LogRetryRecord, LogRetryStatus
+from fsm.model import NO_RETRIES, LogCommand, LogRetryRecord, LogRetryStatus
 from fsm.model.log_retry import MOST_RECORDS
 
 PLACE = Place(path="metadata.annotations[status]")
@@ -52,12 +52,31 @@ def test_there_are_never_too_many_and_the_newest_and_the_first_of_its_episode_ar
         status = status.with_record(record(number, episode))
         assert len(status.records) <= MOST_RECORDS
         assert status.last == record(number, episode)
-        assert status.episode[0].retry_num == 1 if number else True
+        assert status.episode("log-start")[0].retry_num == 1
         assert numbers(status) == sorted(numbers(status))
 
 
+def test_what_other_commands_record_ends_no_episode_and_pushes_out_neither_its_first_nor_its_last_record() -> None:
+    status = NO_RETRIES
+    for number in (1, 2, 3):
+        status = status.with_record(record(number))
+    for number in range(1, 30):
+        status = status.with_record(record(number, episode=2).with_(command="log-resume"))
+    assert [each.retry_num for each in status.episode("log-start")] == [1, 3]
+    assert [each.retry_num for each in status.episode("log-resume")] == [1, *range(23, 30)]
+
+
+def test_two_records_of_every_command_are_the_most_that_has_to_stay() -> None:
+    status = NO_RETRIES
+    for number in range(1, 9):
+        for episode, command in enumerate(LogCommand, 1):
+            status = status.with_record(record(number, episode).with_(command=command.value))
+    assert len(status.records) == MOST_RECORDS
+    assert {tuple(each.retry_num for each in status.episode(command)) for command in LogCommand} == {(1, 8)}
+
+
 def test_without_records_there_is_no_episode() -> None:
-    assert (NO_RETRIES.last, NO_RETRIES.episode) == (None, ())
+    assert (NO_RETRIES.last, NO_RETRIES.episode("log-start")) == (None, ())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from fsm.adapter import Observation, Retries, retries_of
-from fsm.adapter.log_retry import is_done
+from fsm.adapter.log_retry import is_done, is_off
 from fsm.kernel import Value
 from fsm.model import (
     MINUTE,
@@ -109,12 +109,12 @@ def held_retry(backup: Backup, now: int, tick: int, longest: int) -> Retry | Non
     if last is None or last.mended_at is not None:
         return None
     limits = retries.limits(last.command)
-    if last.superseded_at is not None:
+    if is_off(backup, last):
         return Retry(Failure(last.command, superseded=True))
     failure = Failure(
         last.command,
         last.retry_num if limits is None else min(last.retry_num, limits.max_times + 1),
-        min(round((now - _at(status.episode[0])) / tick), _longest(limits, longest)),
+        min(round((now - _at(status.episode(last.command)[0])) / tick), _longest(limits, longest)),
         0 if last.real_retry_at is not None else _left(last, now),
         int(last.job_uid.rpartition("-")[2]) if last.job_uid else -1,
         last.real_retry_at is not None,
