@@ -99,6 +99,7 @@ class Life:
     handed_over: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     visited: set[str] = field(default_factory=set)
+    looked: dict[int, tuple[str, ...]] = field(default_factory=dict)
     by_uid: dict[str, dict[tuple[int, int], LogRetryRecord]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -132,7 +133,7 @@ class Life:
         return self
 
     def _everybody(self) -> bool:
-        """Every move but mishaps, as long as there are any in this second; the companions look once more."""
+        """Every move but mishaps, as long as there are any in this second; then the companions look that are woken."""
         moved = False
         for _ in range(300):
             moves = self.simulation.moves()
@@ -145,11 +146,24 @@ class Life:
             self.simulation.make(self.world.choice(ready))
             moved = True
         for companion in self.companions:
+            if not self._is_woken(companion):
+                continue
             self.look(companion, True)
+            self.looked[id(companion)] = self._versions()
             moved = moved or bool(companion.effects)
             while companion.effects:
                 companion.perform(self.simulation)
         return moved
+
+    def _is_woken(self, companion: Companion) -> bool:
+        """By a change, or because it asked for it; nobody tells it of the task."""
+        due = companion.wake is not None and self.simulation.now.seconds >= companion.wake
+        return due or self.looked.get(id(companion)) != self._versions()
+
+    def _versions(self) -> tuple[str, ...]:
+        server = self.simulation.server
+        objects = (*(() if server.backup is None else (server.backup,)), *server.jobs.values())
+        return tuple(f"{each.metadata.uid}/{each.metadata.resource_version}" for each in objects)
 
     # -------------------------------------------------------------- moves
 
