@@ -889,6 +889,15 @@ def test_a_status_that_is_there_already_needs_no_patch() -> None:
     assert status_patch(backup, backup.status) is None
 
 
+def test_a_key_that_is_new_and_has_no_value_is_not_written() -> None:
+    """A merge patch cannot write a null; a key that had a value loses it."""
+    backup = backup_of({"phase": "Running", "timeStarted": text_of(START), "timeCompleted": None})
+    said = backup.status.with_(phase=Phase.FAILED, time_started=None, time_completed=None, time_synced=None)
+    patch = status_patch(backup, said)
+    assert patch is not None
+    assert patch.body["status"] == {"phase": "Failed", "timeStarted": None}
+
+
 # ------------------------------------------------------------------ merge patches
 
 SCALARS = st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False, width=16) | st.text(max_size=3)

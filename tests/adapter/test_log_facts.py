@@ -206,6 +206,21 @@ def test_another_episode_s_policy_leaves_a_failure_that_waits_on_record() -> Non
         assert (after.policy, after.records) == (target.context.policy, kept)
 
 
+def test_of_an_episode_that_goes_on_after_another_command_s_failure_what_failed_before_is_known() -> None:
+    """Its next failure is the second one, whatever failed in between."""
+    first = written(1, realRetryAt=at(2), jobUid="j-0")
+    between = written(1, detectFailedAt=at(3), realRetryAt=at(4), command="log-resume", episode=2)
+    second = written(2, detectFailedAt=at(6), expectedRetryAt=at(7))
+    seen = observation(first, between, second, state="backoff_waiting", since=at(6))
+    before = standing("failed", seen, PLANNED._replace(detected=clock(3), real=clock(4)))
+    policy = before.context.policy._replace(seed="b-1/log-resume/2")
+    before = before._replace(context=before.context._replace(policy=policy))
+    legs = path_between(log.LIFECYCLE, before, log.state_of(seen), log.LIFECYCLE.evidence_of(seen), clock(50))
+    assert legs is not None
+    assert [(leg.step.event.name, text_of(leg.step.event.at)) for leg in legs] == [("failure_recorded", at(6))]
+    assert [each.number for each in legs[-1].step.after.context.records] == [1, 2]
+
+
 def test_a_wish_that_was_taken_up_unseen_has_the_policy_from_then_on() -> None:
     """No event gives a machine its policy, so a change of the wish on the way takes it from what is seen now."""
     subs = {START: "Complete", "log-pause": "Running"}

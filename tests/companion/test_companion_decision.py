@@ -31,6 +31,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.adapter import Observation, PatchBackup, SeenJob, state_of_log
+from fsm.adapter.log_retry import retries_of
 from fsm.companion import decision_of, effects_of
 from fsm.companion.events import SILENCE
 from fsm.machines import DeleteJob, RequeueAt
@@ -1048,6 +1049,33 @@ def test_what_the_operator_saw_of_the_task_is_no_job_s_failure() -> None:
     assert again(scene.after, clock(99)).outcome.held == "TaskIsGone"
 
 
+IMPOSSIBLE: dict[str, tuple[dict[str, Any], str]] = {
+    "a retry before the first": ({"retryNum": -1}, "records[0].retryNum: found -1; expected at least 1"),
+    "a retry without a number": ({"retryNum": 0}, "records[0].retryNum: found 0; expected at least 1"),
+    "an episode before the first": ({"episode": 0}, "records[0].episode: found 0; expected at least 1"),
+    "a time after which there is none": (
+        {"expectedRetryAt": "9999-12-31T23:59:59Z"},
+        "records[0]: no clock is that far",
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "problem"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+@pytest.mark.parametrize("real", [None, at(3)], ids=["open", "begun"])
+def test_with_a_record_that_cannot_be_nothing_is_done(real: str | None, more: dict[str, Any], problem: str) -> None:
+    backup = current(notes=notes({**record(realRetryAt=real), **more}, state="held"))
+    scene = look(backup, job_of("log-start", *FAILED), task=Task.ABSENT, now=clock(30))
+    assert scene.decision.effects == ()
+    (found,) = retries_of(scene.seen).problems
+    assert problem in str(found)
+
+
+def test_a_time_of_the_status_that_no_clock_shows_does_not_end_the_program() -> None:
+    backup = current("log-pause", sub={"conditions": [condition("Complete", "9999-12-31T23:59:59-01:00")]})
+    scene = look(backup, job_of("log-pause", *FAILED), task=Task.ABSENT, now=clock(30))
+    assert scene.outcome.state == "backoff_waiting"
+
+
 def test_a_copy_of_a_backup_has_no_failures_yet() -> None:
     """Whoever creates a Backup anew from a copy of its text copies the annotation too."""
     old = notes(record(2, detectFailedAt="2026-11-20T02:00:00Z", jobUid="j-0"), state="held", backupUid="another")
@@ -1064,6 +1092,53 @@ def test_the_same_failure_is_never_recorded_twice(phase: str, state: str) -> Non
     for jobs in ((job_of("log-start", *FAILED),), (job_of(),), ()):
         for task in Task:
             assert len(look(backup, *jobs, task=task, now=clock(30)).records) == 1
+
+
+# ------------------------------------------------------------------ a start that others wait for
+
+
+def waits_for(start: dict[str, Any] | None) -> Backup:
+    """log-stop is wished; log-start stands like this."""
+    subs = {} if start is None else {"log-start": {"command": "log-start", **start}}
+    return log(spec={"logSubcommand": "log-stop"}, status={"logSubCommandStatuses": subs}, metadata=annotated({}))
+
+
+BEGUN: dict[str, dict[str, Any]] = {
+    "its program was at work": {"phase": "Running", "conditions": [condition("Running")]},
+    "its program failed": {"phase": "Failed", "conditions": [condition("Failed")]},
+}
+
+
+@pytest.mark.parametrize("start", BEGUN.values(), ids=BEGUN)
+def test_a_start_that_others_wait_for_is_mended_once_its_task_is_seen_to_run(start: dict[str, Any]) -> None:
+    """Nobody tells of the task, so it is looked at again and again."""
+    failed = job_of("log-start", *FAILED)
+    for task in (Task.UNKNOWN, Task.ABSENT, Task.PAUSED):
+        assert look(waits_for(start), failed, task=task).outcome == Outcome("idle", (), "", (), 60)
+    mended = look(waits_for(start), failed, task=Task.RUNNING)
+    assert [step.event.name for step in mended.decision.steps] == ["task_found"]
+    assert mended.after.backup.status.commit_ts == COMMIT_TS
+
+
+NOT_BEGUN: dict[str, dict[str, Any] | None] = {
+    "never": None,
+    "never, for the operator could not make its Job": {
+        "phase": "RetryFailed",
+        "conditions": [condition("RetryFailed")],
+    },
+    "never, for its spec was rejected": {"phase": "Invalid", "conditions": [condition("Invalid")]},
+}
+
+
+@pytest.mark.parametrize("start", NOT_BEGUN.values(), ids=NOT_BEGUN)
+def test_a_task_that_this_backup_never_started_is_not_its_own(start: dict[str, Any] | None) -> None:
+    """To mend its start would have the operator stop what runs for somebody else."""
+    assert look(waits_for(start), task=Task.RUNNING).decision.effects == ()
+
+
+def test_where_only_its_job_tells_of_a_start_that_is_one() -> None:
+    scene = look(waits_for(None), job_of("log-start", "Complete"), task=Task.RUNNING)
+    assert scene.after.backup.status.commit_ts == COMMIT_TS
 
 
 # ------------------------------------------------------------------ superseded
@@ -1234,7 +1309,7 @@ def test_whatever_is_seen_a_decision_keeps_its_shape(seen: tuple[Observation, in
     names = [step.event.name for step in scene.decision.steps]
     assert len(names) <= MOST_STEPS
     is_start = scene.decision.steps and scene.decision.steps[-1].after.context.command == "log-start"
-    resumes = names[-1:] == ["verified"] and is_start and sighting.backup.status.commit_ts
+    resumes = names[-1:] == ["verified"] and is_start and sighting.task is Task.PAUSED
     if not {"completed", "task_found"} & set(names) and not resumes:
         assert not [each for each in scene.outcome.patched if not each.startswith((RECORDS, "status.logSub"))]
     assert scene.after.backup.spec == sighting.backup.spec
