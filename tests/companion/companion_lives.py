@@ -18,6 +18,7 @@ from fsm.adapter import Task as Seen
 from fsm.adapter.log_retry import retries_of
 from fsm.adapter.patches import patched
 from fsm.companion import Decision
+from fsm.environment import server
 from fsm.environment.beside import Companion, with_task
 from fsm.environment.server import Item
 from fsm.environment.simulation import COMMIT_TS, OPERATOR, Author, Simulation, Task, Who, simulation_of
@@ -60,6 +61,7 @@ class Mishaps:
     edit: float = 0.005
     by_hand: float = 0.005
     job_deleted: float = 0.002
+    policy_edit: float = 0.0
     operator_is_quick: bool = False
 
 
@@ -161,8 +163,8 @@ class Life:
         return due or self.looked.get(id(companion)) != self._versions()
 
     def _versions(self) -> tuple[str, ...]:
-        server = self.simulation.server
-        objects = (*(() if server.backup is None else (server.backup,)), *server.jobs.values())
+        stored = self.simulation.server
+        objects = (*(() if stored.backup is None else (stored.backup,)), *stored.jobs.values())
         return tuple(f"{each.metadata.uid}/{each.metadata.resource_version}" for each in objects)
 
     # -------------------------------------------------------------- moves
@@ -183,6 +185,8 @@ class Life:
             simulation.task = rng.choice([Task(True), Task(True, ""), Task(True, "disk full"), Task()])
         if self._chance(rng, mishaps.job_deleted) and simulation.server.jobs:
             simulation.delete_job(rng.choice(sorted(simulation.server.jobs)))
+        if mishaps.policy_edit and self._chance(rng, mishaps.policy_edit):
+            self._edit_policy()
         moves = simulation.moves()
         faults, losses = moves.pop("fault", []), moves.pop("partition", [])
         if faults and self._chance(rng, mishaps.kill) and not (mishaps.operator_is_quick and self._operator_is_busy()):
@@ -202,6 +206,23 @@ class Life:
             self.simulation.edit(logTruncateUntil=str(self.until))
         else:
             self.simulation.edit(logSubcommand=command)
+
+    def _edit_policy(self) -> None:
+        """The user writes another policy."""
+        backup, rng = self.simulation.server.backup, self.world
+        if backup is None:
+            return
+        policy = POLICY | {
+            "maxRetryTimes": rng.choice([1, 2, 3]),
+            "suspend": rng.random() < 0.3,
+            "onErrorPause": rng.choice(["Hold", "Resume"]),
+            "onExhausted": rng.choice(["Hold", "Fail"]),
+            "nonRetryableReasons": rng.choice([[], [], ["BackoffLimitExceeded"], ["AttemptTimeout"]]),
+        }
+        version = backup.metadata.resource_version
+        metadata = {"resourceVersion": version, "annotations": {POLICY_ANNOTATION: json.dumps(policy)}}
+        patch = PatchBackup(*backup.key, version, {"metadata": metadata})
+        self.simulation.written(Author(Who.USER), server.patched(self.simulation.server, patch))
 
     def _operator_is_busy(self) -> bool:
         """It has something to do, or has not yet written of the Job that it made."""

@@ -74,6 +74,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "copies": 2,
     },
     "Jobs that are deleted by hand": {"mishaps": Mishaps(job_deleted=0.02, kill=0.03)},
+    "a policy that changes": {"mishaps": Mishaps(policy_edit=0.02, by_hand=0.02, kill=0.04)},
     "short episodes": {"policy": policy(resetAfter="1s", maxRetryTimes=1), "mishaps": Mishaps(edit=0.02, kill=0.05)},
 }
 
