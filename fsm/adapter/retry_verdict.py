@@ -45,7 +45,7 @@ _NEXT_LOOK = "at its next look"
 ESCAPES = {
     "NotRetryable": "mend the cause, then take the reason off nonRetryableReasons",
     "TaskIsGone": "take a new full backup, delete this Backup and create a new one",
-    "TaskIsAbsent": "wish log-start to have the task started, or log-stop",
+    "TaskIsAbsent": "take a new full backup, delete this Backup and create a new one, or wish log-stop",
     "TaskIsBack": "end the task that was started behind the Backup with `br log stop`",
     "TaskIsPausedByHand": "end the pause with `br log resume` when it is no longer wanted",
     "TaskIsPausedByError": "mend the cause and resume the task with `br log resume`, or set onErrorPause to Resume",

@@ -399,6 +399,13 @@ def test_every_hold_that_only_a_person_ends_has_its_way_out() -> None:
     assert reasons == set(ESCAPES) - {"NotRetryable", "NotTakenUp"}
 
 
+@pytest.mark.parametrize("said", [looking.NOTHING_TO_DO_IT_TO.message, ESCAPES["TaskIsAbsent"]])
+def test_no_wish_starts_the_task_of_a_log_backup_that_has_started(said: str) -> None:
+    """For the operator log-start is done where there is a commitTs: it makes no Job."""
+    assert "new full backup" in said
+    assert "log-start" not in said
+
+
 def test_a_command_whose_wish_is_gone_is_done() -> None:
     """Recorded or not; what is wished now has its own verdict."""
     for status in (stands("backoff_waiting"), stands("backoff_waiting", written(supersededAt=at(2))), None):
