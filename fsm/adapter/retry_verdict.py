@@ -71,7 +71,7 @@ def retried_verdict_of(case: Case, command: str, found: str) -> Verdict | None:
         return _superseded(command)
     if found == "wished":
         return _marked(case, command, retries.policy) if is_current else None
-    outlook = outlook_of(observation, command)
+    outlook = outlook_of(observation, command, case.now)
     judge = _JUDGES.get(found)
     if judge is None or outlook is None:
         return None

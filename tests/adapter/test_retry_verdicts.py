@@ -437,8 +437,8 @@ def test_no_trap_holds_where_a_policy_takes_care() -> None:
 # ------------------------------------------------------------------ what is still to come
 
 
-def outlook(given: Backup, *jobs: Job) -> dict[str, Any] | None:
-    found = outlook_of(Observation(given, tuple(map(SeenJob, jobs))), START)
+def outlook(given: Backup, *jobs: Job, now: int = clock(14)) -> dict[str, Any] | None:
+    found = outlook_of(Observation(given, tuple(map(SeenJob, jobs))), START, now)
     return None if found is None else found.to_json()
 
 
@@ -458,6 +458,9 @@ def test_an_outlook_tells_the_planned_retry_and_how_many_are_left() -> None:
     }
 
 
+EXHAUSTED = (BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))
+
+
 OUTLOOKS: dict[str, tuple[Backup, dict[str, Any]]] = {
     "nothing failed yet": (backup(None), {"number": 0, "attemptsLeft": 2, **NOTHING}),
     "held": (backup(stands("held", reason="TaskIsGone")), {"number": 1, "attemptsLeft": 2, "held": "TaskIsGone"}),
@@ -466,9 +469,22 @@ OUTLOOKS: dict[str, tuple[Backup, dict[str, Any]]] = {
         backup(stands("backoff_waiting", BEGUN, written(2, at(4), at(6)))),
         {"number": 2, "attemptsLeft": 1, "expectedAt": at(6), "timeoutAt": at(31)},
     ),
-    "exhausted": (
-        backup(stands("exhausted", BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))),
-        {"number": 2, "attemptsLeft": 0, "expectedAt": None},
+    "exhausted": (backup(stands("exhausted", *EXHAUSTED)), {"number": 2, "attemptsLeft": 0, "expectedAt": None}),
+    "exhausted, and the limit was raised": (
+        backup(stands("exhausted", *EXHAUSTED), {**POLICY, "maxRetryTimes": 3}),
+        {"number": 2, "of": 3, "attemptsLeft": 1, "expectedAt": None},
+    ),
+    "exhausted for good, and the limit was raised": (
+        backup(
+            stands("exhausted", *EXHAUSTED),
+            {**POLICY, "onExhausted": "Fail", "maxRetryTimes": 4},
+            phase=("Failed", "AlreadyFailed"),
+        ),
+        {"number": 2, "of": 4, "attemptsLeft": 2},
+    ),
+    "exhausted, and the limit was lowered": (
+        backup(stands("exhausted", *EXHAUSTED), {**POLICY, "maxRetryTimes": 1}),
+        {"number": 2, "of": 1, "attemptsLeft": 0},
     ),
     "superseded": (backup(stands("backoff_waiting"), spec={"logStop": True}), {"number": 0, **NOTHING}),
 }
@@ -481,6 +497,41 @@ def test_the_outlook_of_a_situation(given: Backup, told: dict[str, Any]) -> None
     assert {key: found[key] for key in told} == told
 
 
+def test_a_job_that_the_operator_ran_by_itself_uses_up_a_retry() -> None:
+    found = outlook(backup(stands("backoff_waiting")), job(name=NAME, uid="j-2", created=at(3)))
+    assert found is not None
+    assert (found["number"], found["attemptsLeft"], found["expectedAt"]) == (1, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "record"),
+    [("backoff_waiting", OOM), ("verifying", OOM), ("held", OOM), ("exhausted", OOM), ("timed_out", OOM), ("", BEGUN)],
+)
+def test_no_retry_is_left_once_its_timeout_has_passed(state: str, record: dict[str, Any]) -> None:
+    given, left = backup(stands(state, record)), 1 if record is BEGUN else 2
+    for now, expected in ((clock(31), left), (clock(31, 1), 0)):
+        found = outlook(given, dead(), now=now)
+        assert found is not None
+        assert found["attemptsLeft"] == expected
+
+
+def test_who_has_been_complete_for_reset_after_since_its_last_retry_has_all_its_retries_again() -> None:
+    """From the very second on from which a failure would begin a new episode."""
+    policy = {**POLICY, "retryTimeout": "2h", "resetAfter": "30m"}
+
+    def told(completed: str, now: int) -> tuple[Any, ...]:
+        sub = {"command": START, "phase": "Complete", "conditions": [condition("Complete", completed)]}
+        status = {**STREAM, "logSubCommandStatuses": {START: sub}}
+        found = outlook(backup(stands("", BEGUN), policy, status=status), now=now)
+        assert found is not None
+        return tuple(found[key] for key in ("number", "attemptsLeft", "timeoutAt", "reason"))
+
+    used = (1, 1, at(121), "BackoffLimitExceeded")
+    assert told(at(5), clock(34, 59)) == used
+    assert told(at(5), clock(35)) == (0, 2, None, None)
+    assert told(at(2), clock(90)) == used  # complete before the retry began
+
+
 def test_there_is_no_outlook_without_a_policy_that_is_in_force() -> None:
     assert outlook(log("Running", subs={START: "Running"}), dead()) is None
     assert outlook(backup(None, {**POLICY, "maxRetryTimes": 0}), dead()) is None
@@ -490,7 +541,7 @@ def test_there_is_no_outlook_without_a_policy_that_is_in_force() -> None:
 def test_a_default_policy_counts_where_the_backup_has_none_and_only_there() -> None:
     default = LogBackupRetryPolicy.from_text(json.dumps({**POLICY, "maxRetryTimes": 7, "retryTimeout": "24h"}))
     for given, times in ((log("Running", subs={START: "Running"}), 7), (backup(None), 2)):
-        found = outlook_of(Observation(given, log_policy=default), START)
+        found = outlook_of(Observation(given, log_policy=default), START, clock(14))
         assert found is not None
         assert found.of == times
 
