@@ -37,7 +37,7 @@ from fsm.model import (
     RetryLimits,
     text_of,
 )
-from fsm.rules import log_job_name
+from fsm.rules import is_requeued, log_job_name
 
 STATUS, POLICY = f"metadata.annotations[{STATUS_ANNOTATION}]", f"metadata.annotations[{POLICY_ANNOTATION}]"
 _NEXT_LOOK = "at its next look"
@@ -146,6 +146,11 @@ class _Asked(NamedTuple):
     ) -> Verdict:
         return Verdict(judgement, because, until=until, escape=escape, evidence=(STATUS, POLICY))
 
+    @property
+    def is_over(self) -> bool:
+        """A limit has been passed, and at its next look the companion gives it up."""
+        return self.outlook.is_over(self.case.now) and not _is_hopeless(self.retries)
+
     def moving(self, because: str) -> Verdict:
         return self.verdict(Judgement.PROGRESSING, because)
 
@@ -198,7 +203,7 @@ def _unrecorded(it: _Asked) -> Verdict:
 def _backing_off(it: _Asked) -> Verdict:
     expected = it.outlook.expected_at
     assert expected is not None
-    if it.outlook.is_over(it.case.now):
+    if it.is_over:
         return _over(it)
     if it.case.now > expected:
         return it.moving(f"{it.retry} is due ({it.why}); the companion looks at the task {_NEXT_LOOK}")
@@ -212,7 +217,7 @@ def _over(it: _Asked) -> Verdict:
 
 
 def _verifying(it: _Asked) -> Verdict:
-    if it.outlook.is_over(it.case.now):
+    if it.is_over:
         return _over(it)
     because = f"{it.retry} is due ({it.why}), and the task could not be seen yet, which proves nothing; {it.limit}"
     return it.verdict(Judgement.WAITING, because)
@@ -240,6 +245,8 @@ def _unseen(it: _Asked) -> Verdict:
 
 
 def _held(it: _Asked) -> Verdict:
+    if it.is_over:
+        return _over(it)
     reason, said = it.outlook.held, f"{it.retry} is held ({it.why})"
     message = f"{reason}: {it.retries.status.message}" if it.retries.status.message else reason
     if _has_ended(it, reason):
@@ -254,18 +261,33 @@ def _held(it: _Asked) -> Verdict:
     if reason == "NotStarted":
         because = f"{said}, until the log backup has started (status.commitTs)"
         return it.verdict(Judgement.WAITING, because, escape="wish log-start first, if nothing starts it")
-    return it.verdict(Judgement.STUCK, f"{said} by {message}", escape=ESCAPES.get(reason, _ANY_HOLD))
+    escape = ESCAPES.get(reason, _ANY_HOLD)
+    if it.outlook.is_over(it.case.now):
+        limits = " and ".join(it.outlook.passed(it.case.now))
+        escape += f", and raise {limits} too: beyond that no retry begins"
+    return it.verdict(Judgement.STUCK, f"{said} by {message}", escape=escape)
 
 
 def _has_ended(it: _Asked, reason: str) -> bool:
-    """The policy no longer holds it for this reason."""
-    last = it.retries.status.last
-    told = set() if last is None else {last.original_reason, last.cause}
+    """It is no longer held for this reason, as the policy and the Backup say."""
     return {
         "Suspended": not it.policy.suspend,
-        "NotRetryable": not told & set(it.policy.non_retryable_reasons),
+        "NotRetryable": not _is_unretryable(it.retries),
+        "NotStarted": not is_requeued(it.case.observation.backup),
         "TaskIsPausedByError": it.policy.on_error_pause is OnErrorPause.RESUME,
     }.get(reason, False)
+
+
+def _is_hopeless(retries: Retries) -> bool:
+    """It is held for its reason, and stays so whatever limit has been passed."""
+    return retries.policy is not None and not retries.policy.suspend and _is_unretryable(retries)
+
+
+def _is_unretryable(retries: Retries) -> bool:
+    """The reason of the last failure, or its pod's cause, is one of nonRetryableReasons."""
+    assert retries.policy is not None  # nothing is judged here without one
+    last = retries.status.last
+    return last is not None and not {last.original_reason, last.cause}.isdisjoint(retries.policy.non_retryable_reasons)
 
 
 def _held_by_job(it: _Asked) -> Verdict:
@@ -295,19 +317,18 @@ def _held_by_another(it: _Asked, because: str) -> Verdict:
 
 
 def _ended(it: _Asked) -> Verdict:
-    limit = "maxRetryTimes" if it.found == "exhausted" else "retryTimeout"
-    value = f"{it.outlook.of} retries" if it.found == "exhausted" else f"after {text_of(it.outlook.timeout_at or 0)}"
-    said = f"{it.command} failed for good ({it.why}): {limit} is used up, {value}"
+    passed = it.outlook.passed(it.case.now)
+    if not passed:
+        return it.moving(f"{it.command} had failed for good, and the limits were raised: it goes on {_NEXT_LOOK}")
+    values = {"maxRetryTimes": f"({it.outlook.of})", "retryTimeout": f"(until {text_of(it.outlook.timeout_at or 0)})"}
+    limits = " and ".join(f"{limit} {values[limit]}" for limit in passed)
+    said = f"{it.command} failed for good ({it.why}): {limits} {'is' if len(passed) == 1 else 'are'} used up"
+    escape = f"mend the cause, then raise {' and '.join(passed)}, or {_NEW_EPISODE}"
     if it.policy.on_exhausted is OnExhausted.FAIL:
         final = it.command in (LogCommand.START, LogCommand.TRUNCATE)
-        judgement = Judgement.FAILED if final else Judgement.STUCK
-        because = f"{said}, and onExhausted is Fail: nothing looks at it any more"
-        return it.verdict(judgement, because, escape=f"mend the cause, then {_NEW_EPISODE}")
-    last = it.retries.status.last
-    if last is not None and last.retry_num <= it.outlook.of and not it.outlook.is_late(it.case.now):
-        return it.moving(f"{it.command} had failed for good, and the limits were raised: it goes on {_NEXT_LOOK}")
-    because = f"{said}; it is degraded, and the task is watched still"
-    return it.verdict(Judgement.STUCK, because, escape=f"mend the cause, then raise {limit}, or {_NEW_EPISODE}")
+        because = f"{said}, and onExhausted is Fail: the task is watched no more"
+        return it.verdict(Judgement.FAILED if final else Judgement.STUCK, because, escape=escape)
+    return it.verdict(Judgement.STUCK, f"{said}; it is degraded, and the task is watched still", escape=escape)
 
 
 _JUDGES: dict[str, Callable[[_Asked], Verdict]] = {

@@ -63,6 +63,9 @@ def terminating(minute: int) -> Job:
 
 BEGUN = written(realRetryAt=at(2, 1))
 OOM = written(originalReason="BackoffLimitExceeded", cause="OOMKilled")
+EXHAUSTED = (BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))
+OF_PAUSE = written(command=PAUSE)
+HOPELESS = {**POLICY, "nonRetryableReasons": ["OOMKilled"]}
 ERROR_PAUSED = {
     "phase": "RetryFailed",
     **STREAM,
@@ -170,13 +173,13 @@ ROWS: dict[str, Row] = {
         (
             backup(
                 stands("held", OOM, reason="NotRetryable", message="OOMKilled is one of nonRetryableReasons"),
-                {**POLICY, "nonRetryableReasons": ["OOMKilled"]},
+                HOPELESS,
             ),
             dead(),
         ),
         "stuck",
         "OOMKilled is one of nonRetryableReasons",
-        "take the reason off",
+        "mend the cause, then take the reason off nonRetryableReasons",
     ),
     "held as hopeless, and no longer so": Row(
         (backup(stands("held", OOM, reason="NotRetryable")), dead()), "progressing", "is no longer so"
@@ -246,7 +249,68 @@ ROWS: dict[str, Row] = {
     ),
     "no longer suspended": Row((backup(stands("held", reason="Suspended")), dead()), "progressing", "is no longer so"),
     "held until the log backup has started": Row(
-        (backup(stands("held", reason="NotStarted")), dead()), "waiting", "status.commitTs", "wish log-start"
+        (backup(stands("held", OF_PAUSE, reason="NotStarted"), command=PAUSE, status={}),),
+        "waiting",
+        "status.commitTs",
+        "wish log-start",
+    ),
+    "held until it has started, which it has": Row(
+        (backup(stands("held", OF_PAUSE, reason="NotStarted"), command=PAUSE),), "progressing", "is no longer so"
+    ),
+    "suspended beyond its timeout": Row(
+        (backup(stands("held", reason="Suspended"), {**POLICY, "suspend": True}), dead()),
+        "progressing",
+        "will not begin (BackoffLimitExceeded): retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "suspended in the last second": Row(
+        (backup(stands("held", reason="Suspended"), {**POLICY, "suspend": True}), dead()),
+        "waiting",
+        "retryTimeout goes on",
+        "set suspend to false",
+        now=clock(31),
+    ),
+    "held by the task beyond its timeout": Row(
+        (backup(stands("held", reason="TaskIsPausedByHand")), dead()),
+        "progressing",
+        "retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "held as hopeless, and no longer so, beyond its timeout": Row(
+        (backup(stands("held", OOM, reason="NotRetryable")), dead()),
+        "progressing",
+        "retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "held as hopeless beyond its timeout": Row(
+        (backup(stands("held", OOM, reason="NotRetryable"), HOPELESS), dead()),
+        "stuck",
+        "is held (BackoffLimitExceeded, because its pod: OOMKilled) by NotRetryable",
+        "take the reason off nonRetryableReasons, and raise retryTimeout too: beyond that no retry begins",
+        now=clock(31, 1),
+    ),
+    "held as hopeless beyond both limits": Row(
+        (backup(stands("held", {**OOM, "retryNum": 3}, reason="NotRetryable"), HOPELESS), dead()),
+        "stuck",
+        "NotRetryable",
+        "and raise maxRetryTimes and retryTimeout too",
+        now=clock(31, 1),
+    ),
+    "held as hopeless, suspended, beyond its timeout": Row(
+        (backup(stands("held", OOM, reason="NotRetryable"), {**HOPELESS, "suspend": True}), dead()),
+        "progressing",
+        "retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "the retry begins beyond its timeout, the failed Job does not go": Row(
+        (
+            backup(stands("held", BEGUN, reason="JobIsTerminating"), phase="RetryFailed"),
+            dead(metadata={"deletionTimestamp": at(2, 2), "finalizers": ["foregroundDeletion"]}),
+        ),
+        "stuck",
+        "too long",
+        "by force",
+        now=clock(31, 1),
     ),
     **{
         f"held: {reason}": Row(
@@ -262,10 +326,24 @@ ROWS: dict[str, Row] = {
         "ask",
     ),
     "exhausted": Row(
-        (backup(stands("exhausted", BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))), dead()),
+        (backup(stands("exhausted", *EXHAUSTED)), dead()),
         "stuck",
-        "maxRetryTimes is used up, 2 retries; it is degraded, and the task is watched still",
-        "raise maxRetryTimes",
+        "maxRetryTimes (2) is used up; it is degraded, and the task is watched still",
+        "raise maxRetryTimes, or",
+    ),
+    "exhausted, and by now late too": Row(
+        (backup(stands("exhausted", *EXHAUSTED)), dead()),
+        "stuck",
+        f"maxRetryTimes (2) and retryTimeout (until {at(31)}) are used up",
+        "raise maxRetryTimes and retryTimeout, or",
+        now=clock(31, 1),
+    ),
+    "exhausted, and raised too late": Row(
+        (backup(stands("exhausted", *EXHAUSTED), {**POLICY, "maxRetryTimes": 3}), dead()),
+        "stuck",
+        f"log-start failed for good (BackoffLimitExceeded): retryTimeout (until {at(31)}) is used up",
+        "raise retryTimeout, or",
+        now=clock(31, 1),
     ),
     "exhausted, and the limit was raised": Row(
         (backup(stands("exhausted", BEGUN, written(2, at(9), at(13)))), dead()), "progressing", "were raised"
@@ -273,8 +351,8 @@ ROWS: dict[str, Row] = {
     "timed out": Row(
         (backup(stands("timed_out")), dead()),
         "stuck",
-        f"retryTimeout is used up, after {at(31)}",
-        "raise retryTimeout",
+        f"retryTimeout (until {at(31)}) is used up",
+        "raise retryTimeout, or",
         now=clock(40),
     ),
     "exhausted for good": Row(
@@ -285,8 +363,20 @@ ROWS: dict[str, Row] = {
             dead(),
         ),
         "failed",
-        "nothing looks at it any more",
-        "for a new episode",
+        "maxRetryTimes (2) is used up, and onExhausted is Fail: the task is watched no more",
+        "raise maxRetryTimes, or remove",
+    ),
+    "exhausted for good, and the limit was raised": Row(
+        (
+            backup(
+                stands("exhausted", *EXHAUSTED),
+                {**POLICY, "onExhausted": "Fail", "maxRetryTimes": 4},
+                phase=("Failed", "AlreadyFailed"),
+            ),
+            dead(),
+        ),
+        "progressing",
+        "had failed for good, and the limits were raised: it goes on",
     ),
     "a pause exhausted for good": Row(
         (
@@ -298,7 +388,7 @@ ROWS: dict[str, Row] = {
             ),
         ),
         "stuck",
-        "nothing looks at it any more",
+        "the task is watched no more",
         "for a new episode",
     ),
     "paused by an error, which is held": Row(
@@ -456,9 +546,6 @@ def test_an_outlook_tells_the_planned_retry_and_how_many_are_left() -> None:
         "reason": "BackoffLimitExceeded",
         "cause": "OOMKilled",
     }
-
-
-EXHAUSTED = (BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))
 
 
 OUTLOOKS: dict[str, tuple[Backup, dict[str, Any]]] = {
