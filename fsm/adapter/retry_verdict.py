@@ -80,10 +80,10 @@ def retried_verdict_of(case: Case, command: str, found: str) -> Verdict | None:
 
 
 def attempted(case: Case, command: str, verdict: Verdict) -> Verdict:
-    """The verdict on a Job at work, where it is stuck and the policy sees to that: it counts as failed some day."""
+    """The verdict on a Job at work, to which the policy sees: it counts as failed some day, healthy or not."""
     limits, seen = limits_in_force(case.observation, command), log.job_of(case.observation, command)
     policy = retries_of(case.observation).policy
-    if limits is None or policy is None or seen is None or verdict.verdict is not Judgement.STUCK:
+    if limits is None or policy is None or seen is None:
         return verdict
     is_current = command == case.state.context.command
     if not seen.at_work or seen.job.metadata.deletion_timestamp is not None or policy.suspend or not is_current:
@@ -91,8 +91,11 @@ def attempted(case: Case, command: str, verdict: Verdict) -> Verdict:
     until = overdue_at(seen, limits)
     evidence = (*verdict.evidence, POLICY)
     if case.now < until:
+        if verdict.until is not None and verdict.until < until:
+            return verdict  # its own deadline comes first
+        judgement = Judgement.WAITING if verdict.verdict is Judgement.STUCK else verdict.verdict
         because = f"{verdict.because}; the attempt counts as failed once attemptTimeout is over"
-        return Verdict(Judgement.WAITING, because, until=until, escape=verdict.escape, evidence=evidence)
+        return Verdict(judgement, because, until=until, escape=verdict.escape, evidence=evidence)
     because = f"{verdict.because}; attemptTimeout is over, and the companion counts it as failed {_NEXT_LOOK}"
     return Verdict(Judgement.PROGRESSING, because, escape=verdict.escape, evidence=evidence)
 

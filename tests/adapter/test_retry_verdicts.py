@@ -166,8 +166,41 @@ ROWS: dict[str, Row] = {
     "the retry is at work": Row(
         (backup(stands("retrying", BEGUN), phase="RetryFailed"), job(name=NAME, uid="j-2", created=at(2, 3))),
         "progressing",
-        "is active",
+        "is active; the attempt counts as failed once attemptTimeout is over",
+        until=clock(12, 4),
         now=clock(3),
+    ),
+    "an attempt that hangs, in the last second of its timeout": Row(
+        (backup(None), job(name=NAME)), "progressing", "counts as failed once", until=clock(10, 1), now=clock(10)
+    ),
+    "an attempt that hangs": Row(
+        (backup(None), job(name=NAME)),
+        "progressing",
+        "attemptTimeout is over, and the companion counts it as failed at its next look",
+        now=clock(10, 1),
+    ),
+    "an attempt that hangs, suspended": Row(
+        (backup(None, {**POLICY, "suspend": True}), job(name=NAME)), "progressing", "is active", now=clock(30)
+    ),
+    "an image that cannot be pulled yet": Row(
+        (backup(None, {**POLICY, "attemptTimeout": "20m"}, phase="Scheduled"), job(name=NAME)),
+        "waiting",
+        "cannot pull",
+        until=clock(10),
+        now=clock(9),
+    ),
+    "an image that cannot be pulled yet, and soon need not be": Row(
+        (backup(None, {**POLICY, "attemptTimeout": "5m"}, phase="Scheduled"), job(name=NAME)),
+        "waiting",
+        "counts as failed once attemptTimeout is over",
+        until=clock(5, 1),
+        now=clock(5),
+    ),
+    "an image that cannot be pulled yet, and need not be": Row(
+        (backup(None, {**POLICY, "attemptTimeout": "5m"}, phase="Scheduled"), job(name=NAME)),
+        "progressing",
+        "counts it as failed at its next look",
+        now=clock(5, 1),
     ),
     "held, hopeless": Row(
         (
