@@ -24,7 +24,9 @@ from fsm.adapter.log_retry import (
 )
 from fsm.adapter.observation import SeenJob
 from fsm.adapter.outlook import Outlook, outlook_of
+from fsm.adapter.snapshot import ALREADY_FAILED
 from fsm.adapter.traps import Case
+from fsm.machines.log import TASK_NOT_FOUND
 from fsm.machines.log_retry import WAITING
 from fsm.model import (
     POLICY_ANNOTATION,
@@ -54,6 +56,12 @@ ESCAPES = {
     NOT_TAKEN_UP: "read the operator's log; where that says `not found in tracker`, restart the operator",
 }
 """What a person can do about a hold that ends in no other way, by its reason."""
+
+_AUTHORS = {
+    TASK_NOT_FOUND: "the operator reported that it did not find the task of {}",
+    ALREADY_FAILED: "the companion had reported that {} failed for good",
+}
+"""Who said that a command failed, where that was not its program, by the reason."""
 
 _ANY_HOLD = "bring about what the reason asks for"
 _NEW_EPISODE = f"remove the annotation {STATUS_ANNOTATION} for a new episode"
@@ -111,6 +119,11 @@ def unread(case: Case, verdict: Verdict) -> Verdict:
         escape="correct that annotation" + (f"; without retries: {verdict.escape}" if verdict.escape else ""),
         evidence=(*verdict.evidence, *dict.fromkeys(each.place.path for each in problems)),
     )
+
+
+def reported(case: Case, command: str) -> str:
+    """That a command failed, and who has said so."""
+    return _AUTHORS.get(_told(case, command)[0], "the program reported that {} failed").format(command)
 
 
 # ------------------------------------------------------------------ one state each
@@ -185,16 +198,22 @@ def _marked(case: Case, command: str, policy: LogBackupRetryPolicy) -> Verdict |
 
 def _said(case: Case, command: str) -> str:
     """What the command's newest bad condition says."""
+    words = ": ".join(part for part in _told(case, command) if part)
+    return f" ({words})" if words else ""
+
+
+def _told(case: Case, command: str) -> tuple[str, str]:
+    """(reason, message) of the command's newest bad condition."""
     sub = case.observation.backup.status.log_sub_command_statuses.get(command)
     told = () if sub is None else (each for each in sub.conditions if each.type == sub.phase)
-    return next((f" ({each.reason}: {each.message})" for each in told if each.reason or each.message), "")
+    return next(((each.reason, each.message) for each in told if each.reason or each.message), ("", ""))
 
 
 def _unrecorded(it: _Asked) -> Verdict:
     if is_error_pause(it.case.observation.backup) and it.found == "aborted":
         said = f"TiKV paused the task because of an error{_said(it.case, it.command)}, which onErrorPause has resumed"
     elif it.found == "aborted":
-        said = f"the program reported that {it.command} failed{_said(it.case, it.command)}"
+        said = f"{reported(it.case, it.command)}{_said(it.case, it.command)}"
     elif it.job is not None and it.job.vanished:
         said = f"{it.command}: Job {it.job.job.metadata.name} vanished before it had finished"
     else:
@@ -253,7 +272,7 @@ def _held(it: _Asked) -> Verdict:
     reason, said = it.outlook.held, f"{it.retry} is held ({it.why})"
     message = f"{reason}: {it.retries.status.message}" if it.retries.status.message else reason
     if _has_ended(it, reason):
-        return it.moving(f"{said}, and what held it ({reason}) is no longer so: the companion goes on {_NEXT_LOOK}")
+        return _released(it)
     if reason in _BY_JOB:
         return _held_by_job(it)
     if reason == "Suspended":
@@ -269,6 +288,11 @@ def _held(it: _Asked) -> Verdict:
         limits = " and ".join(it.outlook.passed(it.case.now))
         escape += f", and raise {limits} too: beyond that no retry begins"
     return it.verdict(Judgement.STUCK, f"{said} by {message}", escape=escape)
+
+
+def _released(it: _Asked) -> Verdict:
+    said = f"{it.retry} is held ({it.why}), and what held it ({it.outlook.held}) is no longer so"
+    return it.moving(f"{said}: the companion goes on {_NEXT_LOOK}")
 
 
 def _has_ended(it: _Asked, reason: str) -> bool:
@@ -310,8 +334,11 @@ def _held_by_job(it: _Asked) -> Verdict:
 
 
 def _held_by_another(it: _Asked, because: str) -> Verdict:
-    """As the Job of the other command stands; where it was not given the annotation is believed."""
-    seen = other_at_work(it.case.observation, it.command)
+    """As the Job of the other command stands; where it was not given the annotation, which names it, is believed."""
+    observation = it.case.observation
+    seen = other_at_work(observation, it.command)
+    if seen is None and any(f"Job {each.job.metadata.name} " in because for each in observation.jobs):
+        return _released(it)
     if seen is not None:
         found = job_verdict_of(seen, it.case.observation.pods_of(seen.uid), it.case.now, it.case.deadlines)
         if found.verdict is Judgement.STUCK:

@@ -20,7 +20,7 @@ from tests.things import at, clock, condition, job, judged, log, pod, record
 POLICY: dict[str, Any] = {"maxRetryTimes": 2, "minRetryDuration": "1m", "jitter": 0, "retryTimeout": "30m"}
 STREAM = {"commitTs": "449000000000000000"}
 START, PAUSE = "log-start", "log-pause"
-NAME = "backup-demo-log-start"
+NAME, OTHER = "backup-demo-log-start", "backup-demo-log-truncate"
 
 
 def written(number: int = 1, detected: str = at(1), expected: str = at(2), **more: Any) -> dict[str, Any]:
@@ -96,13 +96,22 @@ ROWS: dict[str, Row] = {
         (backup(None), SeenJob(job(name=NAME), clock(1))), "progressing", "vanished before it had finished"
     ),
     "aborted, not recorded": Row(
-        (backup(None, phase=("Failed", "StartLogBackupFailed")),), "progressing", "StartLogBackupFailed"
+        (backup(None, phase=("Failed", "StartLogBackupFailed")),),
+        "progressing",
+        "the program reported that log-start failed (StartLogBackupFailed); the companion records it",
     ),
     "a pause aborted, which nothing else repeats": Row(
         (backup(None, command=PAUSE, phase="Failed"),), "progressing", "records it"
     ),
     "its task was not found": Row(
-        (backup(None, phase=("Failed", "LogBackupTaskNotFound"), status=STREAM),), "progressing", "records it"
+        (backup(None, phase=("Failed", "LogBackupTaskNotFound"), status=STREAM),),
+        "progressing",
+        "the operator reported that it did not find the task of log-start (LogBackupTaskNotFound); the companion",
+    ),
+    "it had failed for good, and its records were removed": Row(
+        (backup(None, phase=("Failed", "AlreadyFailed")),),
+        "progressing",
+        "the companion had reported that log-start failed for good (AlreadyFailed); the companion records it",
     ),
     "waits for its time": Row(
         (backup(stands("backoff_waiting", OOM)), dead()),
@@ -263,11 +272,41 @@ ROWS: dict[str, Row] = {
         "waiting",
         "Job x is at work",
     ),
+    **{
+        f"held by another command whose Job is {end}": Row(
+            (backup(stands("held", reason="OtherCommandAtWork", message=f"Job {OTHER} is at work")), dead(), other),
+            "progressing",
+            "what held it (OtherCommandAtWork) is no longer so",
+        )
+        for end, other in {
+            "complete": job("Complete", name=OTHER, uid="j-9"),
+            "failed": job("Failed", name=OTHER, uid="j-9"),
+            "gone": SeenJob(job(name=OTHER, uid="j-9"), clock(1)),
+        }.items()
+    },
+    "held by another command, and the Job of a third is complete": Row(
+        (
+            backup(stands("held", reason="OtherCommandAtWork", message=f"Job {OTHER} is at work")),
+            dead(),
+            job("Complete", name="backup-demo-log-stop", uid="j-9"),
+        ),
+        "waiting",
+        f"Job {OTHER} is at work",
+    ),
+    "held by another command whose Job is at work": Row(
+        (
+            backup(stands("held", reason="OtherCommandAtWork", message=f"Job {OTHER} is at work")),
+            dead(),
+            job(name=OTHER, uid="j-9"),
+        ),
+        "waiting",
+        f"Job {OTHER} is at work",
+    ),
     "held by another command whose Job is stuck": Row(
         (
             backup(stands("held", reason="OtherCommandAtWork", message="Job x is at work")),
             dead(),
-            job("FailureTarget", name="backup-demo-log-truncate", uid="j-9", ended=at(1)),
+            job("FailureTarget", name=OTHER, uid="j-9", ended=at(1)),
         ),
         "stuck",
         "that is stuck",
@@ -482,6 +521,12 @@ ROWS: dict[str, Row] = {
     ),
     "a stream whose policy cannot be read": Row(
         (backup(None, "{", phase="Complete", status=STREAM),), "progressing", "nothing is retried", "correct"
+    ),
+    "it had failed for good, and the policy was removed": Row(
+        (log("Running", subs={START: ("Failed", "AlreadyFailed")}),),
+        "failed",
+        "the companion had reported that log-start failed for good (AlreadyFailed)",
+        "create it anew",
     ),
     "switched off": Row((backup(None, {**POLICY, "maxRetryTimes": 0}), dead()), "stuck", "S7", "br log status"),
     "not among the retried commands": Row(
