@@ -17,12 +17,13 @@ from fsm.adapter.log_retry import (
     NOT_TAKEN_UP,
     Retries,
     is_error_pause,
+    is_looked_after,
     limits_in_force,
     other_at_work,
     overdue_at,
     retries_of,
 )
-from fsm.adapter.observation import SeenJob
+from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.outlook import Outlook, outlook_of
 from fsm.adapter.snapshot import ALREADY_FAILED
 from fsm.adapter.traps import Case
@@ -108,6 +109,29 @@ def attempted(case: Case, command: str, verdict: Verdict) -> Verdict:
     return Verdict(Judgement.PROGRESSING, because, escape=verdict.escape, evidence=evidence)
 
 
+def is_left_alone(observation: Observation) -> bool:
+    """The companion does nothing about it in spite of its policy, though nobody deletes it."""
+    deleted = observation.backup.metadata.deletion_timestamp is not None or observation.gone_at is not None
+    return not deleted and not is_looked_after(observation) and retries_of(observation).policy is not None
+
+
+def unretried(observation: Observation) -> Observation:
+    """Without its retry policy."""
+    backup = observation.backup
+    kept = {key: text for key, text in (backup.metadata.annotations or {}).items() if key != POLICY_ANNOTATION}
+    backup = backup.with_(metadata=backup.metadata.with_(annotations=kept))
+    return observation._replace(backup=backup, log_policy=None)
+
+
+def stands_still(observation: Observation, leaf: str) -> bool:
+    """No clock moves a lane that stands at `leaf` under a retry policy, whatever its chart says: the companion does
+    nothing about it, holds it for its reason, or waits for what holds a retry that has begun."""
+    retries = retries_of(observation)
+    last = retries.status.last
+    held = leaf == "held" and (_is_hopeless(retries) or (last is not None and last.real_retry_at is not None))
+    return held or (leaf in WAITING and not is_looked_after(observation))
+
+
 def unread(case: Case, verdict: Verdict) -> Verdict:
     """The verdict with what is wrong with an annotation that cannot be read: then nothing is retried."""
     problems = retries_of(case.observation).problems
@@ -172,8 +196,8 @@ class _Asked(NamedTuple):
 
 
 def _off(command: str) -> Verdict:
-    because = f"{command} is not retried: the Backup is being deleted, or has no spec.br"
-    return Verdict(Judgement.DONE, because, evidence=("metadata.deletionTimestamp", "spec.br"))
+    because = f"{command} is not retried: the Backup is being deleted"
+    return Verdict(Judgement.DONE, because, evidence=("metadata.deletionTimestamp",))
 
 
 def _superseded(command: str) -> Verdict:

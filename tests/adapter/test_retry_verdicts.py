@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm.adapter import TRAPS
+from fsm.adapter.explanation import explanation_of
+from fsm.adapter.log import LIFECYCLE
 from fsm.adapter.log_retry import attempt_of, performed_of
 from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.outlook import outlook_of
 from fsm.adapter.retry_verdict import ESCAPES
 from fsm.adapter.verdict import Verdict
-from fsm.companion import looking
+from fsm.companion import decision_of, looking
 from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, Job, LogBackupRetryPolicy
 from tests.things import at, clock, condition, job, judged, log, pod, record
 
@@ -532,9 +534,12 @@ ROWS: dict[str, Row] = {
     "not among the retried commands": Row(
         (backup(None, {**POLICY, "commands": {"log-stop": {}}}), dead()), "stuck", "S7", "br log status"
     ),
-    "no br, which the companion leaves alone": Row(
-        (backup(None, spec={"br": None}), dead()), "stuck", "S7", "br log status"
-    ),
+    **{
+        f"no br, which the companion leaves alone: {state or 'no record'}": Row(
+            (backup(stands(state) if state else None, spec={"br": None}), dead()), "stuck", "S7", "br log status"
+        )
+        for state in ("", "backoff_waiting", "verifying", "held", "exhausted")
+    },
 }
 IMAGE = {"containerStatuses": [{"name": "b", "image": "i", "state": {"waiting": {"reason": "ErrImagePull"}}}]}
 
@@ -589,10 +594,36 @@ def test_without_a_policy_a_stop_waits_for_a_start_that_is_dead() -> None:
     assert judged(plain, now=clock(3)).backup.trap == "start-is-dead"
 
 
-def test_nothing_is_retried_while_the_backup_is_being_deleted() -> None:
-    given = backup(stands("backoff_waiting"), metadata={"deletionTimestamp": at(2)})
+@pytest.mark.parametrize("spec", [{}, {"br": None}], ids=["with br", "without br"])
+def test_nothing_is_retried_while_the_backup_is_being_deleted(spec: dict[str, Any]) -> None:
+    given = backup(stands("backoff_waiting"), metadata={"deletionTimestamp": at(2)}, spec=spec)
     found = judged(given, dead(), now=clock(3))
     assert (found.backup.verdict, found.commands[START].verdict) == ("progressing", "done")
+    assert found.commands[START].because == "log-start is not retried: the Backup is being deleted"
+
+
+NEXT: dict[str, tuple[Backup, str | None]] = {
+    "waits for its time": (backup(stands("backoff_waiting", OOM)), "timed_out"),
+    "held by the task": (backup(stands("held", OOM, reason="TaskIsPausedByHand")), "timed_out"),
+    "held as hopeless": (backup(stands("held", OOM, reason="NotRetryable"), HOPELESS), None),
+    "held as hopeless, and suspended": (
+        backup(stands("held", OOM, reason="NotRetryable"), {**HOPELESS, "suspend": True}),
+        "timed_out",
+    ),
+    "held after it began": (backup(stands("held", BEGUN, reason="NotTakenUp"), phase="RetryFailed"), None),
+    "no br, which the companion leaves alone": (backup(stands("backoff_waiting", OOM), spec={"br": None}), None),
+}
+
+
+@pytest.mark.parametrize(("given", "target"), NEXT.values(), ids=NEXT)
+def test_what_is_told_to_come_next_does_come(given: Backup, target: str | None) -> None:
+    """What the companion does at its next look, long after every limit."""
+    observation = Observation(given, (SeenJob(dead()),))
+    state = LIFECYCLE.state_of(observation)
+    found = explanation_of(LIFECYCLE, observation, state, clock(40)).next
+    assert (None if found is None else found.target) == target
+    steps = decision_of(observation, None, clock(40)).steps
+    assert [step.after.configuration[-1] for step in steps] == ([] if target is None else [target])
 
 
 def test_no_trap_holds_where_a_policy_takes_care() -> None:
