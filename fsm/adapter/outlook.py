@@ -70,10 +70,9 @@ def outlook_of(observation: Observation, command: str, now: int) -> Outlook | No
     if limits is None:
         return None
     state, status = command_state_of(observation, command), retries_of(observation).status
-    last = status.last
     over = state == "superseded" or (state == "complete" and _is_healthy(observation, command, limits, now))
     records = () if over else records_for(observation, command)
-    if not records or last is None:
+    if not records:
         return Outlook(0, limits.max_times, attempts_left=limits.max_times)
     newest = records[-1]
     pending = newest.real is None and state in WAITING
@@ -87,13 +86,13 @@ def outlook_of(observation: Observation, command: str, now: int) -> Outlook | No
         attempts_left=0 if now > timeout_at else max(limits.max_times - used_up, 0),
         held=status.reason if state == "held" else "",
         reason=newest.original,
-        cause=last.cause,
+        cause=status.episode(command)[-1].cause,
     )
 
 
 def _is_healthy(observation: Observation, command: str, limits: RetryLimits, now: int) -> bool:
     """What is complete has been so for resetAfter, since its last retry: its next failure begins a new episode."""
-    last = retries_of(observation).status.last
-    since = None if last is None else time_of(last.real_retry_at or last.detect_failed_at)
+    episode = retries_of(observation).status.episode(command)
+    since = time_of(episode[-1].real_retry_at or episode[-1].detect_failed_at) if episode else None
     completed = completed_at(observation.backup.status.log_sub_command_statuses.get(command))
     return completed >= (since or 0) and (now - completed) * SECOND >= limits.reset_after

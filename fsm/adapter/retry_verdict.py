@@ -91,11 +91,9 @@ def retried_verdict_of(case: Case, command: str, found: str) -> Verdict | None:
 def attempted(case: Case, command: str, verdict: Verdict) -> Verdict:
     """The verdict on a Job at work, to which the policy sees: it counts as failed some day, healthy or not."""
     limits, seen = limits_in_force(case.observation, command), log.job_of(case.observation, command)
-    policy = retries_of(case.observation).policy
-    if limits is None or policy is None or seen is None:
+    if limits is None or seen is None or command != case.state.context.command:
         return verdict
-    is_current = command == case.state.context.command
-    if not seen.at_work or seen.job.metadata.deletion_timestamp is not None or policy.suspend or not is_current:
+    if not seen.at_work or seen.job.metadata.deletion_timestamp is not None:
         return verdict
     until = overdue_at(seen, limits)
     evidence = (*verdict.evidence, POLICY)

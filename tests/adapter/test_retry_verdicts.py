@@ -191,7 +191,10 @@ ROWS: dict[str, Row] = {
         now=clock(10, 1),
     ),
     "an attempt that hangs, suspended": Row(
-        (backup(None, {**POLICY, "suspend": True}), job(name=NAME)), "progressing", "is active", now=clock(30)
+        (backup(None, {**POLICY, "suspend": True}), job(name=NAME)),
+        "progressing",
+        "the companion counts it as failed",
+        now=clock(10, 1),
     ),
     "an image that cannot be pulled yet": Row(
         (backup(None, {**POLICY, "attemptTimeout": "20m"}, phase="Scheduled"), job(name=NAME)),
@@ -501,9 +504,8 @@ ROWS: dict[str, Row] = {
     ),
     "an image that cannot be pulled, suspended": Row(
         (backup(None, {**POLICY, "suspend": True}, phase="Scheduled"), job(name=NAME)),
-        "stuck",
-        "too long",
-        "make the image",
+        "progressing",
+        "the companion counts it as failed",
         now=clock(11),
     ),
     "due, the task unseen, in the last second": Row(
@@ -697,6 +699,18 @@ def test_a_job_that_the_operator_ran_by_itself_uses_up_a_retry() -> None:
     found = outlook(backup(stands("backoff_waiting")), job(name=NAME, uid="j-2", created=at(3)))
     assert found is not None
     assert (found["number"], found["attemptsLeft"], found["expectedAt"]) == (1, 1, None)
+
+
+def test_the_failure_of_another_command_is_not_told_as_this_one_s() -> None:
+    records = (
+        written(realRetryAt=at(2, 1), cause="OOMKilled"),
+        written(detected=at(8), command=PAUSE, cause="Evicted"),
+    )
+    sub = {"command": START, "phase": "Complete", "conditions": [condition("Complete", at(5))]}
+    status = {**STREAM, "logSubCommandStatuses": {START: sub, PAUSE: {"command": PAUSE, "phase": "Running"}}}
+    found = outlook(backup(stands("held", *records, reason="TaskIsAbsent"), command=PAUSE, status=status))
+    assert found is not None
+    assert [found[key] for key in ("number", "attemptsLeft", "held", "cause")] == [1, 1, None, "OOMKilled"]
 
 
 @pytest.mark.parametrize(
