@@ -12,6 +12,7 @@ from fsm.adapter import log
 from fsm.adapter.lifecycle import Lifecycle
 from fsm.adapter.log_retry import retries_of
 from fsm.adapter.observation import Observation
+from fsm.adapter.retry_verdict import stands_still
 from fsm.adapter.verdict import DEADLINES, Verdicts, verdicts_of
 from fsm.kernel import Event, Machine, MachineState, Transition, try_step
 from fsm.machines import RequeueAt
@@ -108,7 +109,9 @@ def explanation_of(
         docs=tuple((each, machine.info(each).doc) for each in state.configuration),
         since=since,
         why=_answers(lifecycle, state, observation, now),
-        next=_next(machine, state, now),
+        next=None
+        if lifecycle is log.LIFECYCLE and stands_still(observation, leaves[-1])
+        else _next(machine, state, now),
         prospects=tuple(_prospects(machine, state, now)),
         verdicts=verdicts_of(lifecycle, observation, state, now, deadlines),
     )

@@ -17,14 +17,17 @@ from fsm.adapter.log_retry import (
     NOT_TAKEN_UP,
     Retries,
     is_error_pause,
+    is_looked_after,
     limits_in_force,
     other_at_work,
     overdue_at,
     retries_of,
 )
-from fsm.adapter.observation import SeenJob
+from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.outlook import Outlook, outlook_of
+from fsm.adapter.snapshot import ALREADY_FAILED
 from fsm.adapter.traps import Case
+from fsm.machines.log import TASK_NOT_FOUND
 from fsm.machines.log_retry import WAITING
 from fsm.model import (
     POLICY_ANNOTATION,
@@ -37,7 +40,7 @@ from fsm.model import (
     RetryLimits,
     text_of,
 )
-from fsm.rules import log_job_name
+from fsm.rules import is_requeued, log_job_name
 
 STATUS, POLICY = f"metadata.annotations[{STATUS_ANNOTATION}]", f"metadata.annotations[{POLICY_ANNOTATION}]"
 _NEXT_LOOK = "at its next look"
@@ -45,7 +48,7 @@ _NEXT_LOOK = "at its next look"
 ESCAPES = {
     "NotRetryable": "mend the cause, then take the reason off nonRetryableReasons",
     "TaskIsGone": "take a new full backup, delete this Backup and create a new one",
-    "TaskIsAbsent": "wish log-start to have the task started, or log-stop",
+    "TaskIsAbsent": "take a new full backup, delete this Backup and create a new one, or wish log-stop",
     "TaskIsBack": "end the task that was started behind the Backup with `br log stop`",
     "TaskIsPausedByHand": "end the pause with `br log resume` when it is no longer wanted",
     "TaskIsPausedByError": "mend the cause and resume the task with `br log resume`, or set onErrorPause to Resume",
@@ -54,6 +57,12 @@ ESCAPES = {
     NOT_TAKEN_UP: "read the operator's log; where that says `not found in tracker`, restart the operator",
 }
 """What a person can do about a hold that ends in no other way, by its reason."""
+
+_AUTHORS = {
+    TASK_NOT_FOUND: "the operator reported that it did not find the task of {}",
+    ALREADY_FAILED: "the companion had reported that {} failed for good",
+}
+"""Who said that a command failed, where that was not its program, by the reason."""
 
 _ANY_HOLD = "bring about what the reason asks for"
 _NEW_EPISODE = f"remove the annotation {STATUS_ANNOTATION} for a new episode"
@@ -71,7 +80,7 @@ def retried_verdict_of(case: Case, command: str, found: str) -> Verdict | None:
         return _superseded(command)
     if found == "wished":
         return _marked(case, command, retries.policy) if is_current else None
-    outlook = outlook_of(observation, command)
+    outlook = outlook_of(observation, command, case.now)
     judge = _JUDGES.get(found)
     if judge is None or outlook is None:
         return None
@@ -80,21 +89,45 @@ def retried_verdict_of(case: Case, command: str, found: str) -> Verdict | None:
 
 
 def attempted(case: Case, command: str, verdict: Verdict) -> Verdict:
-    """The verdict on a Job at work, where it is stuck and the policy sees to that: it counts as failed some day."""
+    """The verdict on a Job at work, to which the policy sees: it counts as failed some day, healthy or not."""
     limits, seen = limits_in_force(case.observation, command), log.job_of(case.observation, command)
-    policy = retries_of(case.observation).policy
-    if limits is None or policy is None or seen is None or verdict.verdict is not Judgement.STUCK:
+    if limits is None or seen is None or command != case.state.context.command:
         return verdict
-    is_current = command == case.state.context.command
-    if not seen.at_work or seen.job.metadata.deletion_timestamp is not None or policy.suspend or not is_current:
+    if not seen.at_work or seen.job.metadata.deletion_timestamp is not None:
         return verdict
     until = overdue_at(seen, limits)
     evidence = (*verdict.evidence, POLICY)
     if case.now < until:
+        if verdict.until is not None and verdict.until < until:
+            return verdict  # its own deadline comes first
+        judgement = Judgement.WAITING if verdict.verdict is Judgement.STUCK else verdict.verdict
         because = f"{verdict.because}; the attempt counts as failed once attemptTimeout is over"
-        return Verdict(Judgement.WAITING, because, until=until, escape=verdict.escape, evidence=evidence)
+        return Verdict(judgement, because, until=until, escape=verdict.escape, evidence=evidence)
     because = f"{verdict.because}; attemptTimeout is over, and the companion counts it as failed {_NEXT_LOOK}"
     return Verdict(Judgement.PROGRESSING, because, escape=verdict.escape, evidence=evidence)
+
+
+def is_left_alone(observation: Observation) -> bool:
+    """The companion does nothing about it in spite of its policy, though nobody deletes it."""
+    deleted = observation.backup.metadata.deletion_timestamp is not None or observation.gone_at is not None
+    return not deleted and not is_looked_after(observation) and retries_of(observation).policy is not None
+
+
+def unretried(observation: Observation) -> Observation:
+    """Without its retry policy."""
+    backup = observation.backup
+    kept = {key: text for key, text in (backup.metadata.annotations or {}).items() if key != POLICY_ANNOTATION}
+    backup = backup.with_(metadata=backup.metadata.with_(annotations=kept))
+    return observation._replace(backup=backup, log_policy=None)
+
+
+def stands_still(observation: Observation, leaf: str) -> bool:
+    """No clock moves a lane that stands at `leaf` under a retry policy, whatever its chart says: the companion does
+    nothing about it, holds it for its reason, or waits for what holds a retry that has begun."""
+    retries = retries_of(observation)
+    last = retries.status.last
+    held = leaf == "held" and (_is_hopeless(retries) or (last is not None and last.real_retry_at is not None))
+    return held or (leaf in WAITING and not is_looked_after(observation))
 
 
 def unread(case: Case, verdict: Verdict) -> Verdict:
@@ -108,6 +141,11 @@ def unread(case: Case, verdict: Verdict) -> Verdict:
         escape="correct that annotation" + (f"; without retries: {verdict.escape}" if verdict.escape else ""),
         evidence=(*verdict.evidence, *dict.fromkeys(each.place.path for each in problems)),
     )
+
+
+def reported(case: Case, command: str) -> str:
+    """That a command failed, and who has said so."""
+    return _AUTHORS.get(_told(case, command)[0], "the program reported that {} failed").format(command)
 
 
 # ------------------------------------------------------------------ one state each
@@ -146,13 +184,18 @@ class _Asked(NamedTuple):
     ) -> Verdict:
         return Verdict(judgement, because, until=until, escape=escape, evidence=(STATUS, POLICY))
 
+    @property
+    def is_over(self) -> bool:
+        """A limit has been passed, and at its next look the companion gives it up."""
+        return self.outlook.is_over(self.case.now) and not _is_hopeless(self.retries)
+
     def moving(self, because: str) -> Verdict:
         return self.verdict(Judgement.PROGRESSING, because)
 
 
 def _off(command: str) -> Verdict:
-    because = f"{command} is not retried: the Backup is being deleted, or has no spec.br"
-    return Verdict(Judgement.DONE, because, evidence=("metadata.deletionTimestamp", "spec.br"))
+    because = f"{command} is not retried: the Backup is being deleted"
+    return Verdict(Judgement.DONE, because, evidence=("metadata.deletionTimestamp",))
 
 
 def _superseded(command: str) -> Verdict:
@@ -177,16 +220,22 @@ def _marked(case: Case, command: str, policy: LogBackupRetryPolicy) -> Verdict |
 
 def _said(case: Case, command: str) -> str:
     """What the command's newest bad condition says."""
+    words = ": ".join(part for part in _told(case, command) if part)
+    return f" ({words})" if words else ""
+
+
+def _told(case: Case, command: str) -> tuple[str, str]:
+    """(reason, message) of the command's newest bad condition."""
     sub = case.observation.backup.status.log_sub_command_statuses.get(command)
     told = () if sub is None else (each for each in sub.conditions if each.type == sub.phase)
-    return next((f" ({each.reason}: {each.message})" for each in told if each.reason or each.message), "")
+    return next(((each.reason, each.message) for each in told if each.reason or each.message), ("", ""))
 
 
 def _unrecorded(it: _Asked) -> Verdict:
     if is_error_pause(it.case.observation.backup) and it.found == "aborted":
         said = f"TiKV paused the task because of an error{_said(it.case, it.command)}, which onErrorPause has resumed"
     elif it.found == "aborted":
-        said = f"the program reported that {it.command} failed{_said(it.case, it.command)}"
+        said = f"{reported(it.case, it.command)}{_said(it.case, it.command)}"
     elif it.job is not None and it.job.vanished:
         said = f"{it.command}: Job {it.job.job.metadata.name} vanished before it had finished"
     else:
@@ -198,7 +247,7 @@ def _unrecorded(it: _Asked) -> Verdict:
 def _backing_off(it: _Asked) -> Verdict:
     expected = it.outlook.expected_at
     assert expected is not None
-    if it.outlook.is_over(it.case.now):
+    if it.is_over:
         return _over(it)
     if it.case.now > expected:
         return it.moving(f"{it.retry} is due ({it.why}); the companion looks at the task {_NEXT_LOOK}")
@@ -212,7 +261,7 @@ def _over(it: _Asked) -> Verdict:
 
 
 def _verifying(it: _Asked) -> Verdict:
-    if it.outlook.is_over(it.case.now):
+    if it.is_over:
         return _over(it)
     because = f"{it.retry} is due ({it.why}), and the task could not be seen yet, which proves nothing; {it.limit}"
     return it.verdict(Judgement.WAITING, because)
@@ -240,10 +289,12 @@ def _unseen(it: _Asked) -> Verdict:
 
 
 def _held(it: _Asked) -> Verdict:
+    if it.is_over:
+        return _over(it)
     reason, said = it.outlook.held, f"{it.retry} is held ({it.why})"
     message = f"{reason}: {it.retries.status.message}" if it.retries.status.message else reason
     if _has_ended(it, reason):
-        return it.moving(f"{said}, and what held it ({reason}) is no longer so: the companion goes on {_NEXT_LOOK}")
+        return _released(it)
     if reason in _BY_JOB:
         return _held_by_job(it)
     if reason == "Suspended":
@@ -254,18 +305,38 @@ def _held(it: _Asked) -> Verdict:
     if reason == "NotStarted":
         because = f"{said}, until the log backup has started (status.commitTs)"
         return it.verdict(Judgement.WAITING, because, escape="wish log-start first, if nothing starts it")
-    return it.verdict(Judgement.STUCK, f"{said} by {message}", escape=ESCAPES.get(reason, _ANY_HOLD))
+    escape = ESCAPES.get(reason, _ANY_HOLD)
+    if it.outlook.is_over(it.case.now):
+        limits = " and ".join(it.outlook.passed(it.case.now))
+        escape += f", and raise {limits} too: beyond that no retry begins"
+    return it.verdict(Judgement.STUCK, f"{said} by {message}", escape=escape)
+
+
+def _released(it: _Asked) -> Verdict:
+    said = f"{it.retry} is held ({it.why}), and what held it ({it.outlook.held}) is no longer so"
+    return it.moving(f"{said}: the companion goes on {_NEXT_LOOK}")
 
 
 def _has_ended(it: _Asked, reason: str) -> bool:
-    """The policy no longer holds it for this reason."""
-    last = it.retries.status.last
-    told = set() if last is None else {last.original_reason, last.cause}
+    """It is no longer held for this reason, as the policy and the Backup say."""
     return {
         "Suspended": not it.policy.suspend,
-        "NotRetryable": not told & set(it.policy.non_retryable_reasons),
+        "NotRetryable": not _is_unretryable(it.retries),
+        "NotStarted": not is_requeued(it.case.observation.backup),
         "TaskIsPausedByError": it.policy.on_error_pause is OnErrorPause.RESUME,
     }.get(reason, False)
+
+
+def _is_hopeless(retries: Retries) -> bool:
+    """It is held for its reason, and stays so whatever limit has been passed."""
+    return retries.policy is not None and not retries.policy.suspend and _is_unretryable(retries)
+
+
+def _is_unretryable(retries: Retries) -> bool:
+    """The reason of the last failure, or its pod's cause, is one of nonRetryableReasons."""
+    assert retries.policy is not None  # nothing is judged here without one
+    last = retries.status.last
+    return last is not None and not {last.original_reason, last.cause}.isdisjoint(retries.policy.non_retryable_reasons)
 
 
 def _held_by_job(it: _Asked) -> Verdict:
@@ -285,8 +356,11 @@ def _held_by_job(it: _Asked) -> Verdict:
 
 
 def _held_by_another(it: _Asked, because: str) -> Verdict:
-    """As the Job of the other command stands; where it was not given the annotation is believed."""
-    seen = other_at_work(it.case.observation, it.command)
+    """As the Job of the other command stands; where it was not given the annotation, which names it, is believed."""
+    observation = it.case.observation
+    seen = other_at_work(observation, it.command)
+    if seen is None and any(f"Job {each.job.metadata.name} " in because for each in observation.jobs):
+        return _released(it)
     if seen is not None:
         found = job_verdict_of(seen, it.case.observation.pods_of(seen.uid), it.case.now, it.case.deadlines)
         if found.verdict is Judgement.STUCK:
@@ -295,19 +369,18 @@ def _held_by_another(it: _Asked, because: str) -> Verdict:
 
 
 def _ended(it: _Asked) -> Verdict:
-    limit = "maxRetryTimes" if it.found == "exhausted" else "retryTimeout"
-    value = f"{it.outlook.of} retries" if it.found == "exhausted" else f"after {text_of(it.outlook.timeout_at or 0)}"
-    said = f"{it.command} failed for good ({it.why}): {limit} is used up, {value}"
+    passed = it.outlook.passed(it.case.now)
+    if not passed:
+        return it.moving(f"{it.command} had failed for good, and the limits were raised: it goes on {_NEXT_LOOK}")
+    values = {"maxRetryTimes": f"({it.outlook.of})", "retryTimeout": f"(until {text_of(it.outlook.timeout_at or 0)})"}
+    limits = " and ".join(f"{limit} {values[limit]}" for limit in passed)
+    said = f"{it.command} failed for good ({it.why}): {limits} {'is' if len(passed) == 1 else 'are'} used up"
+    escape = f"mend the cause, then raise {' and '.join(passed)}, or {_NEW_EPISODE}"
     if it.policy.on_exhausted is OnExhausted.FAIL:
         final = it.command in (LogCommand.START, LogCommand.TRUNCATE)
-        judgement = Judgement.FAILED if final else Judgement.STUCK
-        because = f"{said}, and onExhausted is Fail: nothing looks at it any more"
-        return it.verdict(judgement, because, escape=f"mend the cause, then {_NEW_EPISODE}")
-    last = it.retries.status.last
-    if last is not None and last.retry_num <= it.outlook.of and not it.outlook.is_late(it.case.now):
-        return it.moving(f"{it.command} had failed for good, and the limits were raised: it goes on {_NEXT_LOOK}")
-    because = f"{said}; it is degraded, and the task is watched still"
-    return it.verdict(Judgement.STUCK, because, escape=f"mend the cause, then raise {limit}, or {_NEW_EPISODE}")
+        because = f"{said}, and onExhausted is Fail: the task is watched no more"
+        return it.verdict(Judgement.FAILED if final else Judgement.STUCK, because, escape=escape)
+    return it.verdict(Judgement.STUCK, f"{said}; it is degraded, and the task is watched still", escape=escape)
 
 
 _JUDGES: dict[str, Callable[[_Asked], Verdict]] = {

@@ -13,7 +13,14 @@ from fsm.adapter.job_verdict import failed_because, job_verdict_of, terminating
 from fsm.adapter.judgement import DEADLINES, Judgement, Verdict, by_deadline, deadlines_with, worst
 from fsm.adapter.lifecycle import Lifecycle
 from fsm.adapter.observation import Observation, SeenJob, time_of
-from fsm.adapter.retry_verdict import attempted, retried_verdict_of, unread
+from fsm.adapter.retry_verdict import (
+    attempted,
+    is_left_alone,
+    reported,
+    retried_verdict_of,
+    unread,
+    unretried,
+)
 from fsm.adapter.traps import Case, Finding, trap_of
 from fsm.kernel import MachineState
 from fsm.model import LogCommand, Pod
@@ -37,6 +44,9 @@ def verdicts_of(
     deadlines: Mapping[str, int] = DEADLINES,
 ) -> Verdicts:
     """The verdicts on an observation whose state is `state`."""
+    if lifecycle is log.LIFECYCLE and is_left_alone(observation):
+        observation = unretried(observation)
+        state = lifecycle.state_of(observation)
     case = Case(
         lifecycle.machine.name, observation, state, lifecycle.machine.leaves(state.configuration), now, deadlines
     )
@@ -279,9 +289,7 @@ def _command_failed(case: Case, command: str, found: str) -> Verdict:
         "and create it anew",
         LogCommand.TRUNCATE.value: "mend the cause, then set another spec.logTruncateUntil: that runs it again",
     }.get(command, _RERUN)
-    return Verdict(
-        Judgement.FAILED, f"the program reported that {command} failed{why}", escape=escape, evidence=_sub(command)
-    )
+    return Verdict(Judgement.FAILED, f"{reported(case, command)}{why}", escape=escape, evidence=_sub(command))
 
 
 _NO_START = ("failed", "aborted", "superseded")

@@ -87,7 +87,7 @@ def _now(fold: CountingFold, at: int | None) -> int:
 def _answers(fold: CountingFold, now: int, findings: Findings) -> Iterator[Answer]:
     for track in fold.tracks():
         verdicts = fold.verdicts(track, now)
-        entry = backup_entry(track, verdicts)
+        entry = backup_entry(track, verdicts, now)
         findings.any = findings.any or is_finding(entry)
         yield Answer(entry, _explanation(fold, track, now))
 

@@ -43,7 +43,8 @@ TASK_IS_GONE = Finding(
 NOTHING_TO_DO_IT_TO = Finding(
     Look.BLOCKED,
     "TaskIsAbsent",
-    "there is no task that could be paused or resumed; wish log-start to have it started, or log-stop",
+    "the log backup had started, and there is no task to pause or resume: changes since its checkpoint may be lost; "
+    "delete this Backup and create a new one after a new full backup, or wish log-stop",
 )
 TASK_IS_BACK = Finding(
     Look.BLOCKED,

@@ -229,7 +229,7 @@ class Fold:
             place = Place(*oldest.key, oldest.seen)
             jobs = zip(oldest.jobs, self._jobs_of(oldest, self.newest), strict=True)
             said = ((job, where, entry) for job, (where, entry) in jobs)
-            self.archive.put(uid, place, backup_entry(oldest, verdicts), oldest, said)
+            self.archive.put(uid, place, backup_entry(oldest, verdicts, self.newest), oldest, said)
 
     def tracks(self) -> Iterator[Track]:
         """Every Backup that was seen, in order of namespace, name, first seen."""
@@ -262,7 +262,7 @@ class Fold:
     def backups(self, now: int) -> Iterator[dict[str, Any]]:
         """One entry a Backup, as DESIGN section 7 has it."""
         here = sorted((*self.live.values(), *self.resting.values()), key=_order)
-        said = ((Place(*track.key, track.seen), backup_entry(track, self.verdicts(track, now))) for track in here)
+        said = ((Place(*track.key, track.seen), backup_entry(track, self.verdicts(track, now), now)) for track in here)
         return (entry for _, entry in merged_in_order(said, self.archive.backups(), key=_place))
 
     def jobs(self, now: int) -> Iterator[dict[str, Any]]:
@@ -324,13 +324,13 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def backup_entry(track: Track, verdicts: Verdicts) -> dict[str, Any]:
+def backup_entry(track: Track, verdicts: Verdicts, now: int) -> dict[str, Any]:
     """One Backup's part of the answer."""
     machine = track.lifecycle.machine if track.lifecycle is not None and track.state is not None else None
     state = track.state
     context = state.context if state is not None else None
     leaf = machine.leaves(state.configuration)[0] if machine is not None and state is not None else None
-    commands = _commands(track, verdicts)
+    commands = _commands(track, verdicts, now)
     current = commands.get(getattr(context, "command", ""))
     since = track.since.get(leaf) if leaf is not None else None
     return {
@@ -353,19 +353,19 @@ def backup_entry(track: Track, verdicts: Verdicts) -> dict[str, Any]:
     }
 
 
-def _commands(track: Track, verdicts: Verdicts) -> dict[str, Any]:
+def _commands(track: Track, verdicts: Verdicts, now: int) -> dict[str, Any]:
     if track.state is None or track.backup is None:
         return {}
     observation, context = track.observation, track.state.context
     return {
-        command: _command(observation, command, context.state_of(command), verdict)
+        command: _command(observation, command, context.state_of(command), verdict, now)
         for command, verdict in verdicts.commands.items()
     }
 
 
-def _command(observation: Observation, command: str, state: str, verdict: Verdict) -> dict[str, Any]:
+def _command(observation: Observation, command: str, state: str, verdict: Verdict, now: int) -> dict[str, Any]:
     """A command's part."""
-    outlook = outlook_of(observation, command)
+    outlook = outlook_of(observation, command, now)
     return {
         "state": state,
         "verdict": verdict.verdict.value,

@@ -8,19 +8,21 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm.adapter import TRAPS
+from fsm.adapter.explanation import explanation_of
+from fsm.adapter.log import LIFECYCLE
 from fsm.adapter.log_retry import attempt_of, performed_of
 from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.outlook import outlook_of
 from fsm.adapter.retry_verdict import ESCAPES
 from fsm.adapter.verdict import Verdict
-from fsm.companion import looking
+from fsm.companion import decision_of, looking
 from fsm.model import POLICY_ANNOTATION, STATUS_ANNOTATION, Backup, Job, LogBackupRetryPolicy
 from tests.things import at, clock, condition, job, judged, log, pod, record
 
 POLICY: dict[str, Any] = {"maxRetryTimes": 2, "minRetryDuration": "1m", "jitter": 0, "retryTimeout": "30m"}
 STREAM = {"commitTs": "449000000000000000"}
 START, PAUSE = "log-start", "log-pause"
-NAME = "backup-demo-log-start"
+NAME, OTHER = "backup-demo-log-start", "backup-demo-log-truncate"
 
 
 def written(number: int = 1, detected: str = at(1), expected: str = at(2), **more: Any) -> dict[str, Any]:
@@ -63,6 +65,9 @@ def terminating(minute: int) -> Job:
 
 BEGUN = written(realRetryAt=at(2, 1))
 OOM = written(originalReason="BackoffLimitExceeded", cause="OOMKilled")
+EXHAUSTED = (BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))
+OF_PAUSE = written(command=PAUSE)
+HOPELESS = {**POLICY, "nonRetryableReasons": ["OOMKilled"]}
 ERROR_PAUSED = {
     "phase": "RetryFailed",
     **STREAM,
@@ -93,13 +98,22 @@ ROWS: dict[str, Row] = {
         (backup(None), SeenJob(job(name=NAME), clock(1))), "progressing", "vanished before it had finished"
     ),
     "aborted, not recorded": Row(
-        (backup(None, phase=("Failed", "StartLogBackupFailed")),), "progressing", "StartLogBackupFailed"
+        (backup(None, phase=("Failed", "StartLogBackupFailed")),),
+        "progressing",
+        "the program reported that log-start failed (StartLogBackupFailed); the companion records it",
     ),
     "a pause aborted, which nothing else repeats": Row(
         (backup(None, command=PAUSE, phase="Failed"),), "progressing", "records it"
     ),
     "its task was not found": Row(
-        (backup(None, phase=("Failed", "LogBackupTaskNotFound"), status=STREAM),), "progressing", "records it"
+        (backup(None, phase=("Failed", "LogBackupTaskNotFound"), status=STREAM),),
+        "progressing",
+        "the operator reported that it did not find the task of log-start (LogBackupTaskNotFound); the companion",
+    ),
+    "it had failed for good, and its records were removed": Row(
+        (backup(None, phase=("Failed", "AlreadyFailed")),),
+        "progressing",
+        "the companion had reported that log-start failed for good (AlreadyFailed); the companion records it",
     ),
     "waits for its time": Row(
         (backup(stands("backoff_waiting", OOM)), dead()),
@@ -163,20 +177,56 @@ ROWS: dict[str, Row] = {
     "the retry is at work": Row(
         (backup(stands("retrying", BEGUN), phase="RetryFailed"), job(name=NAME, uid="j-2", created=at(2, 3))),
         "progressing",
-        "is active",
+        "is active; the attempt counts as failed once attemptTimeout is over",
+        until=clock(12, 4),
         now=clock(3),
+    ),
+    "an attempt that hangs, in the last second of its timeout": Row(
+        (backup(None), job(name=NAME)), "progressing", "counts as failed once", until=clock(10, 1), now=clock(10)
+    ),
+    "an attempt that hangs": Row(
+        (backup(None), job(name=NAME)),
+        "progressing",
+        "attemptTimeout is over, and the companion counts it as failed at its next look",
+        now=clock(10, 1),
+    ),
+    "an attempt that hangs, suspended": Row(
+        (backup(None, {**POLICY, "suspend": True}), job(name=NAME)),
+        "progressing",
+        "the companion counts it as failed",
+        now=clock(10, 1),
+    ),
+    "an image that cannot be pulled yet": Row(
+        (backup(None, {**POLICY, "attemptTimeout": "20m"}, phase="Scheduled"), job(name=NAME)),
+        "waiting",
+        "cannot pull",
+        until=clock(10),
+        now=clock(9),
+    ),
+    "an image that cannot be pulled yet, and soon need not be": Row(
+        (backup(None, {**POLICY, "attemptTimeout": "5m"}, phase="Scheduled"), job(name=NAME)),
+        "waiting",
+        "counts as failed once attemptTimeout is over",
+        until=clock(5, 1),
+        now=clock(5),
+    ),
+    "an image that cannot be pulled yet, and need not be": Row(
+        (backup(None, {**POLICY, "attemptTimeout": "5m"}, phase="Scheduled"), job(name=NAME)),
+        "progressing",
+        "counts it as failed at its next look",
+        now=clock(5, 1),
     ),
     "held, hopeless": Row(
         (
             backup(
                 stands("held", OOM, reason="NotRetryable", message="OOMKilled is one of nonRetryableReasons"),
-                {**POLICY, "nonRetryableReasons": ["OOMKilled"]},
+                HOPELESS,
             ),
             dead(),
         ),
         "stuck",
         "OOMKilled is one of nonRetryableReasons",
-        "take the reason off",
+        "mend the cause, then take the reason off nonRetryableReasons",
     ),
     "held as hopeless, and no longer so": Row(
         (backup(stands("held", OOM, reason="NotRetryable")), dead()), "progressing", "is no longer so"
@@ -227,11 +277,41 @@ ROWS: dict[str, Row] = {
         "waiting",
         "Job x is at work",
     ),
+    **{
+        f"held by another command whose Job is {end}": Row(
+            (backup(stands("held", reason="OtherCommandAtWork", message=f"Job {OTHER} is at work")), dead(), other),
+            "progressing",
+            "what held it (OtherCommandAtWork) is no longer so",
+        )
+        for end, other in {
+            "complete": job("Complete", name=OTHER, uid="j-9"),
+            "failed": job("Failed", name=OTHER, uid="j-9"),
+            "gone": SeenJob(job(name=OTHER, uid="j-9"), clock(1)),
+        }.items()
+    },
+    "held by another command, and the Job of a third is complete": Row(
+        (
+            backup(stands("held", reason="OtherCommandAtWork", message=f"Job {OTHER} is at work")),
+            dead(),
+            job("Complete", name="backup-demo-log-stop", uid="j-9"),
+        ),
+        "waiting",
+        f"Job {OTHER} is at work",
+    ),
+    "held by another command whose Job is at work": Row(
+        (
+            backup(stands("held", reason="OtherCommandAtWork", message=f"Job {OTHER} is at work")),
+            dead(),
+            job(name=OTHER, uid="j-9"),
+        ),
+        "waiting",
+        f"Job {OTHER} is at work",
+    ),
     "held by another command whose Job is stuck": Row(
         (
             backup(stands("held", reason="OtherCommandAtWork", message="Job x is at work")),
             dead(),
-            job("FailureTarget", name="backup-demo-log-truncate", uid="j-9", ended=at(1)),
+            job("FailureTarget", name=OTHER, uid="j-9", ended=at(1)),
         ),
         "stuck",
         "that is stuck",
@@ -246,7 +326,68 @@ ROWS: dict[str, Row] = {
     ),
     "no longer suspended": Row((backup(stands("held", reason="Suspended")), dead()), "progressing", "is no longer so"),
     "held until the log backup has started": Row(
-        (backup(stands("held", reason="NotStarted")), dead()), "waiting", "status.commitTs", "wish log-start"
+        (backup(stands("held", OF_PAUSE, reason="NotStarted"), command=PAUSE, status={}),),
+        "waiting",
+        "status.commitTs",
+        "wish log-start",
+    ),
+    "held until it has started, which it has": Row(
+        (backup(stands("held", OF_PAUSE, reason="NotStarted"), command=PAUSE),), "progressing", "is no longer so"
+    ),
+    "suspended beyond its timeout": Row(
+        (backup(stands("held", reason="Suspended"), {**POLICY, "suspend": True}), dead()),
+        "progressing",
+        "will not begin (BackoffLimitExceeded): retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "suspended in the last second": Row(
+        (backup(stands("held", reason="Suspended"), {**POLICY, "suspend": True}), dead()),
+        "waiting",
+        "retryTimeout goes on",
+        "set suspend to false",
+        now=clock(31),
+    ),
+    "held by the task beyond its timeout": Row(
+        (backup(stands("held", reason="TaskIsPausedByHand")), dead()),
+        "progressing",
+        "retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "held as hopeless, and no longer so, beyond its timeout": Row(
+        (backup(stands("held", OOM, reason="NotRetryable")), dead()),
+        "progressing",
+        "retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "held as hopeless beyond its timeout": Row(
+        (backup(stands("held", OOM, reason="NotRetryable"), HOPELESS), dead()),
+        "stuck",
+        "is held (BackoffLimitExceeded, because its pod: OOMKilled) by NotRetryable",
+        "take the reason off nonRetryableReasons, and raise retryTimeout too: beyond that no retry begins",
+        now=clock(31, 1),
+    ),
+    "held as hopeless beyond both limits": Row(
+        (backup(stands("held", {**OOM, "retryNum": 3}, reason="NotRetryable"), HOPELESS), dead()),
+        "stuck",
+        "NotRetryable",
+        "and raise maxRetryTimes and retryTimeout too",
+        now=clock(31, 1),
+    ),
+    "held as hopeless, suspended, beyond its timeout": Row(
+        (backup(stands("held", OOM, reason="NotRetryable"), {**HOPELESS, "suspend": True}), dead()),
+        "progressing",
+        "retryTimeout has passed",
+        now=clock(31, 1),
+    ),
+    "the retry begins beyond its timeout, the failed Job does not go": Row(
+        (
+            backup(stands("held", BEGUN, reason="JobIsTerminating"), phase="RetryFailed"),
+            dead(metadata={"deletionTimestamp": at(2, 2), "finalizers": ["foregroundDeletion"]}),
+        ),
+        "stuck",
+        "too long",
+        "by force",
+        now=clock(31, 1),
     ),
     **{
         f"held: {reason}": Row(
@@ -262,10 +403,24 @@ ROWS: dict[str, Row] = {
         "ask",
     ),
     "exhausted": Row(
-        (backup(stands("exhausted", BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))), dead()),
+        (backup(stands("exhausted", *EXHAUSTED)), dead()),
         "stuck",
-        "maxRetryTimes is used up, 2 retries; it is degraded, and the task is watched still",
-        "raise maxRetryTimes",
+        "maxRetryTimes (2) is used up; it is degraded, and the task is watched still",
+        "raise maxRetryTimes, or",
+    ),
+    "exhausted, and by now late too": Row(
+        (backup(stands("exhausted", *EXHAUSTED)), dead()),
+        "stuck",
+        f"maxRetryTimes (2) and retryTimeout (until {at(31)}) are used up",
+        "raise maxRetryTimes and retryTimeout, or",
+        now=clock(31, 1),
+    ),
+    "exhausted, and raised too late": Row(
+        (backup(stands("exhausted", *EXHAUSTED), {**POLICY, "maxRetryTimes": 3}), dead()),
+        "stuck",
+        f"log-start failed for good (BackoffLimitExceeded): retryTimeout (until {at(31)}) is used up",
+        "raise retryTimeout, or",
+        now=clock(31, 1),
     ),
     "exhausted, and the limit was raised": Row(
         (backup(stands("exhausted", BEGUN, written(2, at(9), at(13)))), dead()), "progressing", "were raised"
@@ -273,8 +428,8 @@ ROWS: dict[str, Row] = {
     "timed out": Row(
         (backup(stands("timed_out")), dead()),
         "stuck",
-        f"retryTimeout is used up, after {at(31)}",
-        "raise retryTimeout",
+        f"retryTimeout (until {at(31)}) is used up",
+        "raise retryTimeout, or",
         now=clock(40),
     ),
     "exhausted for good": Row(
@@ -285,8 +440,20 @@ ROWS: dict[str, Row] = {
             dead(),
         ),
         "failed",
-        "nothing looks at it any more",
-        "for a new episode",
+        "maxRetryTimes (2) is used up, and onExhausted is Fail: the task is watched no more",
+        "raise maxRetryTimes, or remove",
+    ),
+    "exhausted for good, and the limit was raised": Row(
+        (
+            backup(
+                stands("exhausted", *EXHAUSTED),
+                {**POLICY, "onExhausted": "Fail", "maxRetryTimes": 4},
+                phase=("Failed", "AlreadyFailed"),
+            ),
+            dead(),
+        ),
+        "progressing",
+        "had failed for good, and the limits were raised: it goes on",
     ),
     "a pause exhausted for good": Row(
         (
@@ -298,7 +465,7 @@ ROWS: dict[str, Row] = {
             ),
         ),
         "stuck",
-        "nothing looks at it any more",
+        "the task is watched no more",
         "for a new episode",
     ),
     "paused by an error, which is held": Row(
@@ -337,9 +504,8 @@ ROWS: dict[str, Row] = {
     ),
     "an image that cannot be pulled, suspended": Row(
         (backup(None, {**POLICY, "suspend": True}, phase="Scheduled"), job(name=NAME)),
-        "stuck",
-        "too long",
-        "make the image",
+        "progressing",
+        "the companion counts it as failed",
         now=clock(11),
     ),
     "due, the task unseen, in the last second": Row(
@@ -360,13 +526,22 @@ ROWS: dict[str, Row] = {
     "a stream whose policy cannot be read": Row(
         (backup(None, "{", phase="Complete", status=STREAM),), "progressing", "nothing is retried", "correct"
     ),
+    "it had failed for good, and the policy was removed": Row(
+        (log("Running", subs={START: ("Failed", "AlreadyFailed")}),),
+        "failed",
+        "the companion had reported that log-start failed for good (AlreadyFailed)",
+        "create it anew",
+    ),
     "switched off": Row((backup(None, {**POLICY, "maxRetryTimes": 0}), dead()), "stuck", "S7", "br log status"),
     "not among the retried commands": Row(
         (backup(None, {**POLICY, "commands": {"log-stop": {}}}), dead()), "stuck", "S7", "br log status"
     ),
-    "no br, which the companion leaves alone": Row(
-        (backup(None, spec={"br": None}), dead()), "stuck", "S7", "br log status"
-    ),
+    **{
+        f"no br, which the companion leaves alone: {state or 'no record'}": Row(
+            (backup(stands(state) if state else None, spec={"br": None}), dead()), "stuck", "S7", "br log status"
+        )
+        for state in ("", "backoff_waiting", "verifying", "held", "exhausted")
+    },
 }
 IMAGE = {"containerStatuses": [{"name": "b", "image": "i", "state": {"waiting": {"reason": "ErrImagePull"}}}]}
 
@@ -399,6 +574,13 @@ def test_every_hold_that_only_a_person_ends_has_its_way_out() -> None:
     assert reasons == set(ESCAPES) - {"NotRetryable", "NotTakenUp"}
 
 
+@pytest.mark.parametrize("said", [looking.NOTHING_TO_DO_IT_TO.message, ESCAPES["TaskIsAbsent"]])
+def test_no_wish_starts_the_task_of_a_log_backup_that_has_started(said: str) -> None:
+    """For the operator log-start is done where there is a commitTs: it makes no Job."""
+    assert "new full backup" in said
+    assert "log-start" not in said
+
+
 def test_a_command_whose_wish_is_gone_is_done() -> None:
     """Recorded or not; what is wished now has its own verdict."""
     for status in (stands("backoff_waiting"), stands("backoff_waiting", written(supersededAt=at(2))), None):
@@ -414,10 +596,36 @@ def test_without_a_policy_a_stop_waits_for_a_start_that_is_dead() -> None:
     assert judged(plain, now=clock(3)).backup.trap == "start-is-dead"
 
 
-def test_nothing_is_retried_while_the_backup_is_being_deleted() -> None:
-    given = backup(stands("backoff_waiting"), metadata={"deletionTimestamp": at(2)})
+@pytest.mark.parametrize("spec", [{}, {"br": None}], ids=["with br", "without br"])
+def test_nothing_is_retried_while_the_backup_is_being_deleted(spec: dict[str, Any]) -> None:
+    given = backup(stands("backoff_waiting"), metadata={"deletionTimestamp": at(2)}, spec=spec)
     found = judged(given, dead(), now=clock(3))
     assert (found.backup.verdict, found.commands[START].verdict) == ("progressing", "done")
+    assert found.commands[START].because == "log-start is not retried: the Backup is being deleted"
+
+
+NEXT: dict[str, tuple[Backup, str | None]] = {
+    "waits for its time": (backup(stands("backoff_waiting", OOM)), "timed_out"),
+    "held by the task": (backup(stands("held", OOM, reason="TaskIsPausedByHand")), "timed_out"),
+    "held as hopeless": (backup(stands("held", OOM, reason="NotRetryable"), HOPELESS), None),
+    "held as hopeless, and suspended": (
+        backup(stands("held", OOM, reason="NotRetryable"), {**HOPELESS, "suspend": True}),
+        "timed_out",
+    ),
+    "held after it began": (backup(stands("held", BEGUN, reason="NotTakenUp"), phase="RetryFailed"), None),
+    "no br, which the companion leaves alone": (backup(stands("backoff_waiting", OOM), spec={"br": None}), None),
+}
+
+
+@pytest.mark.parametrize(("given", "target"), NEXT.values(), ids=NEXT)
+def test_what_is_told_to_come_next_does_come(given: Backup, target: str | None) -> None:
+    """What the companion does at its next look, long after every limit."""
+    observation = Observation(given, (SeenJob(dead()),))
+    state = LIFECYCLE.state_of(observation)
+    found = explanation_of(LIFECYCLE, observation, state, clock(40)).next
+    assert (None if found is None else found.target) == target
+    steps = decision_of(observation, None, clock(40)).steps
+    assert [step.after.configuration[-1] for step in steps] == ([] if target is None else [target])
 
 
 def test_no_trap_holds_where_a_policy_takes_care() -> None:
@@ -430,8 +638,8 @@ def test_no_trap_holds_where_a_policy_takes_care() -> None:
 # ------------------------------------------------------------------ what is still to come
 
 
-def outlook(given: Backup, *jobs: Job) -> dict[str, Any] | None:
-    found = outlook_of(Observation(given, tuple(map(SeenJob, jobs))), START)
+def outlook(given: Backup, *jobs: Job, now: int = clock(14)) -> dict[str, Any] | None:
+    found = outlook_of(Observation(given, tuple(map(SeenJob, jobs))), START, now)
     return None if found is None else found.to_json()
 
 
@@ -459,9 +667,22 @@ OUTLOOKS: dict[str, tuple[Backup, dict[str, Any]]] = {
         backup(stands("backoff_waiting", BEGUN, written(2, at(4), at(6)))),
         {"number": 2, "attemptsLeft": 1, "expectedAt": at(6), "timeoutAt": at(31)},
     ),
-    "exhausted": (
-        backup(stands("exhausted", BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))),
-        {"number": 2, "attemptsLeft": 0, "expectedAt": None},
+    "exhausted": (backup(stands("exhausted", *EXHAUSTED)), {"number": 2, "attemptsLeft": 0, "expectedAt": None}),
+    "exhausted, and the limit was raised": (
+        backup(stands("exhausted", *EXHAUSTED), {**POLICY, "maxRetryTimes": 3}),
+        {"number": 2, "of": 3, "attemptsLeft": 1, "expectedAt": None},
+    ),
+    "exhausted for good, and the limit was raised": (
+        backup(
+            stands("exhausted", *EXHAUSTED),
+            {**POLICY, "onExhausted": "Fail", "maxRetryTimes": 4},
+            phase=("Failed", "AlreadyFailed"),
+        ),
+        {"number": 2, "of": 4, "attemptsLeft": 2},
+    ),
+    "exhausted, and the limit was lowered": (
+        backup(stands("exhausted", *EXHAUSTED), {**POLICY, "maxRetryTimes": 1}),
+        {"number": 2, "of": 1, "attemptsLeft": 0},
     ),
     "superseded": (backup(stands("backoff_waiting"), spec={"logStop": True}), {"number": 0, **NOTHING}),
 }
@@ -474,6 +695,53 @@ def test_the_outlook_of_a_situation(given: Backup, told: dict[str, Any]) -> None
     assert {key: found[key] for key in told} == told
 
 
+def test_a_job_that_the_operator_ran_by_itself_uses_up_a_retry() -> None:
+    found = outlook(backup(stands("backoff_waiting")), job(name=NAME, uid="j-2", created=at(3)))
+    assert found is not None
+    assert (found["number"], found["attemptsLeft"], found["expectedAt"]) == (1, 1, None)
+
+
+def test_the_failure_of_another_command_is_not_told_as_this_one_s() -> None:
+    records = (
+        written(realRetryAt=at(2, 1), cause="OOMKilled"),
+        written(detected=at(8), command=PAUSE, cause="Evicted"),
+    )
+    sub = {"command": START, "phase": "Complete", "conditions": [condition("Complete", at(5))]}
+    status = {**STREAM, "logSubCommandStatuses": {START: sub, PAUSE: {"command": PAUSE, "phase": "Running"}}}
+    found = outlook(backup(stands("held", *records, reason="TaskIsAbsent"), command=PAUSE, status=status))
+    assert found is not None
+    assert [found[key] for key in ("number", "attemptsLeft", "held", "cause")] == [1, 1, None, "OOMKilled"]
+
+
+@pytest.mark.parametrize(
+    ("state", "record"),
+    [("backoff_waiting", OOM), ("verifying", OOM), ("held", OOM), ("exhausted", OOM), ("timed_out", OOM), ("", BEGUN)],
+)
+def test_no_retry_is_left_once_its_timeout_has_passed(state: str, record: dict[str, Any]) -> None:
+    given, left = backup(stands(state, record)), 1 if record is BEGUN else 2
+    for now, expected in ((clock(31), left), (clock(31, 1), 0)):
+        found = outlook(given, dead(), now=now)
+        assert found is not None
+        assert found["attemptsLeft"] == expected
+
+
+def test_who_has_been_complete_for_reset_after_since_its_last_retry_has_all_its_retries_again() -> None:
+    """From the very second on from which a failure would begin a new episode."""
+    policy = {**POLICY, "retryTimeout": "2h", "resetAfter": "30m"}
+
+    def told(completed: str, now: int) -> tuple[Any, ...]:
+        sub = {"command": START, "phase": "Complete", "conditions": [condition("Complete", completed)]}
+        status = {**STREAM, "logSubCommandStatuses": {START: sub}}
+        found = outlook(backup(stands("", BEGUN), policy, status=status), now=now)
+        assert found is not None
+        return tuple(found[key] for key in ("number", "attemptsLeft", "timeoutAt", "reason"))
+
+    used = (1, 1, at(121), "BackoffLimitExceeded")
+    assert told(at(5), clock(34, 59)) == used
+    assert told(at(5), clock(35)) == (0, 2, None, None)
+    assert told(at(2), clock(90)) == used  # complete before the retry began
+
+
 def test_there_is_no_outlook_without_a_policy_that_is_in_force() -> None:
     assert outlook(log("Running", subs={START: "Running"}), dead()) is None
     assert outlook(backup(None, {**POLICY, "maxRetryTimes": 0}), dead()) is None
@@ -483,7 +751,7 @@ def test_there_is_no_outlook_without_a_policy_that_is_in_force() -> None:
 def test_a_default_policy_counts_where_the_backup_has_none_and_only_there() -> None:
     default = LogBackupRetryPolicy.from_text(json.dumps({**POLICY, "maxRetryTimes": 7, "retryTimeout": "24h"}))
     for given, times in ((log("Running", subs={START: "Running"}), 7), (backup(None), 2)):
-        found = outlook_of(Observation(given, log_policy=default), START)
+        found = outlook_of(Observation(given, log_policy=default), START, clock(14))
         assert found is not None
         assert found.of == times
 
