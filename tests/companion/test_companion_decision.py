@@ -321,6 +321,15 @@ def test_a_start_whose_task_an_error_has_paused_is_not_made_again_but_resumed() 
     assert state_of_log(scene.after).context.command == "log-resume"
 
 
+def test_a_late_word_that_hides_a_start_is_not_written_over_where_the_task_is_there_by_now() -> None:
+    """The dead attempt's program has made the task, and an error has paused it: it is resumed."""
+    handed_over = notes(record(realRetryAt=at(4)), state="retrying")
+    hidden = current(phase="Failed", policy={**NO_JITTER, "onErrorPause": "Resume"}, notes=handed_over)
+    scene = look(hidden, job_of("log-start", *FAILED), task=Task.PAUSED, error="disk full")
+    assert scene.after.backup.status.phase == "Paused"
+    assert state_of_log(scene.after).context.command == "log-resume"
+
+
 def test_a_pause_by_hand_after_an_error_s_is_not_undone_where_only_the_companion_said_paused() -> None:
     """It had the error's pause resumed; the Job died, and then somebody paused the task."""
     backup = error_pause("Resume", notes(record(detectFailedAt=at(3), expectedRetryAt=at(4)), state="verifying"))
@@ -1308,8 +1317,8 @@ def test_whatever_is_seen_a_decision_keeps_its_shape(seen: tuple[Observation, in
     assert set(scene.outcome.deleted) <= unfinished
     names = [step.event.name for step in scene.decision.steps]
     assert len(names) <= MOST_STEPS
-    is_start = scene.decision.steps and scene.decision.steps[-1].after.context.command == "log-start"
-    resumes = names[-1:] == ["verified"] and is_start and sighting.task is Task.PAUSED
+    is_start = state_of_log(sighting).context.command == "log-start"
+    resumes = names[-1:] in ([], ["verified"]) and is_start and sighting.task is Task.PAUSED and sighting.task_error
     if not {"completed", "task_found"} & set(names) and not resumes:
         assert not [each for each in scene.outcome.patched if not each.startswith((RECORDS, "status.logSub"))]
     assert scene.after.backup.spec == sighting.backup.spec
