@@ -165,9 +165,17 @@ class LogBackupRetryPolicy(_Strict):
 
     @classmethod
     def from_text(cls, text: str, place: Place | None = None) -> Self:
-        """The policy of a JSON or YAML text without aliases; an InputError says what is wrong, and where."""
+        """The policy of a JSON or YAML text; an InputError says what is wrong, and where.
+
+        An empty text is none: a policy that was lost on its way must not switch retries on.
+        """
+        from fsm.model.strict_text import data_of  # spares PyYAML where no policy is read
+
         try:
-            return cls.model_validate(_parsed(text, place), by_alias=True, by_name=False)
+            data = data_of(text, _EXPECTED, place)
+            if data is None:
+                raise InputError("this is empty, or null", expected="{} for a policy with all defaults", place=place)
+            return cls.model_validate(data, by_alias=True, by_name=False)
         except ValidationError as error:
             raise errors_of(error, place)[0] from None
         except RecursionError:
@@ -234,34 +242,6 @@ def _path(policy: LogBackupRetryPolicy, command: LogCommand, field: str) -> str:
     words = field.split("_")
     name = words[0] + "".join(map(str.capitalize, words[1:]))
     return name if getattr(policy.commands[command], field) is None else f"commands.{command}.{name}"
-
-
-def _parsed(text: str, place: Place | None) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return _parsed_yaml(text, place)
-
-
-def _parsed_yaml(text: str, place: Place | None) -> Any:
-    import yaml
-
-    try:
-        if not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            return yaml.safe_load(text)
-        problem = "an alias (*) is not read"  # few of them make a value without end
-    except yaml.YAMLError as error:
-        problem = f"neither JSON nor YAML: {_on_one_line(getattr(error, 'problem', None) or error)}"
-        mark = getattr(error, "problem_mark", None)
-        if place is not None and place.file and mark is not None:
-            place = Place(place.file, mark.line + 1, place.path)
-    except (ValueError, LookupError, AttributeError) as error:  # of a date, a number, or a tag that cannot be so
-        problem = f"neither JSON nor YAML: {_on_one_line(error)}"
-    raise InputError(problem, expected=_EXPECTED, place=place) from None
-
-
-def _on_one_line(problem: object) -> str:
-    return " ".join(str(problem).split())
 
 
 # ------------------------------------------------------------------ the records
