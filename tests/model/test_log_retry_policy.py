@@ -357,26 +357,62 @@ CONTRADICTIONS: dict[str, tuple[Any, str, str, str]] = {
     "a timeout without room": (
         {"retryTimeout": "18m"},
         "retryTimeout",
-        "log-start: retryTimeout 18m0s leaves no room for 5 retries, whose delays alone may take 19m0s",
-        "at least 19m0s, or fewer retries",
+        "log-start: retryTimeout 18m0s leaves no room for 5 retries, whose delays alone may take 18m41s",
+        "at least 18m41s, or fewer retries",
+    ),
+    "a timeout that is a second too short": (
+        {"maxRetryTimes": 3, "minRetryDuration": "1s", "maxRetryDuration": "1s", "jitter": 0, "retryTimeout": "5s"},
+        "retryTimeout",
+        "log-start: retryTimeout 5s leaves no room for 3 retries, whose delays alone may take 6s",
+        "at least 6s, or fewer retries",
     ),
     "a timeout without room for one command": (
         {"commands": {"log-start": {}, "log-pause": {"retryTimeout": "1s", "maxRetryTimes": 1}}},
         "commands.log-pause.retryTimeout",
-        "log-pause: retryTimeout 1s leaves no room for 1 retries, whose delays alone may take 1m0s",
-        "at least 1m0s, or fewer retries",
+        "log-pause: retryTimeout 1s leaves no room for 1 retries, whose delays alone may take 37s",
+        "at least 37s, or fewer retries",
     ),
     "more retries of one command than there is room for": (
         {"retryTimeout": "1h", "commands": {"log-start": {}, "log-stop": {"maxRetryTimes": 10}}},
         "retryTimeout",
-        "log-stop: retryTimeout 1h0m0s leaves no room for 10 retries, whose delays alone may take 1h9m0s",
-        "at least 1h9m0s, or fewer retries",
+        "log-stop: retryTimeout 1h0m0s leaves no room for 10 retries, whose delays alone may take 1h8m46s",
+        "at least 1h8m46s, or fewer retries",
     ),
     "as many retries as can be written": (
         {"maxRetryTimes": 2147483647},
-        "retryTimeout",
-        "log-start: retryTimeout 6h0m0s leaves no room for 2147483647 retries, whose delays alone may take 358510464h",
-        "at least 358510464h, or fewer retries",
+        "maxRetryTimes",
+        "log-start: no retryTimeout leaves room for 2147483647 retries",
+        "fewer retries, or shorter delays",
+    ),
+    "as many of one command": (
+        {"commands": {"log-stop": {"maxRetryTimes": 2147483647}}},
+        "commands.log-stop.maxRetryTimes",
+        "log-stop: no retryTimeout leaves room for 2147483647 retries",
+        "fewer retries, or shorter delays",
+    ),
+    "a new episode only after a failure is late": (
+        {"resetAfter": "12h"},
+        "resetAfter",
+        "log-start: resetAfter 12h0m0s is longer than retryTimeout 6h0m0s; a failure in between comes too late",
+        "at most 6h0m0s, or a longer retryTimeout",
+    ),
+    "the default, where it is given": (
+        {"retryTimeout": "20m", "resetAfter": "30m"},
+        "resetAfter",
+        "log-start: resetAfter 30m0s is longer than retryTimeout 20m0s; a failure in between comes too late",
+        "at most 20m0s, or a longer retryTimeout",
+    ),
+    "a new episode of one command": (
+        {"commands": {"log-start": {}, "log-stop": {"resetAfter": "6h0m1s"}}},
+        "commands.log-stop.resetAfter",
+        "log-stop: resetAfter 6h0m1s is longer than retryTimeout 6h0m0s; a failure in between comes too late",
+        "at most 6h0m0s, or a longer retryTimeout",
+    ),
+    "a timeout of one command": (
+        {"resetAfter": "1h", "commands": {"log-start": {}, "log-stop": {"retryTimeout": "59m"}}},
+        "resetAfter",
+        "log-stop: resetAfter 1h0m0s is longer than retryTimeout 59m0s; a failure in between comes too late",
+        "at most 59m0s, or a longer retryTimeout",
     ),
 }
 
@@ -389,7 +425,33 @@ def test_a_contradiction_is_refused_with_a_sentence_where_it_can_be_mended(
 
 
 def test_nothing_has_to_fit_the_retries_that_are_switched_off() -> None:
-    assert LogBackupRetryPolicy.from_text('{"maxRetryTimes": 0, "retryTimeout": "1s"}').limits_of("log-start")
+    assert limits({"maxRetryTimes": 0, "retryTimeout": "1s", "resetAfter": "1h"}).timeout == SECOND
+    own = {"maxRetryTimes": 0, "resetAfter": "12h"}
+    assert limits({"commands": {"log-start": own}}).reset_after == 12 * HOUR
+
+
+RESETS: dict[str, tuple[Any, str, int]] = {
+    # case: (policy, command, resetAfter in force)
+    "the default": ({}, "log-start", 30 * MINUTE),
+    "the timeout, where that is shorter": ({"retryTimeout": "20m"}, "log-start", 20 * MINUTE),
+    "its own timeout": ({"commands": {"log-stop": {"retryTimeout": "19m"}}}, "log-stop", 19 * MINUTE),
+    "its own, up to its timeout": ({"commands": {"log-stop": {"resetAfter": "6h"}}}, "log-stop", 6 * HOUR),
+    "its own beside a timeout that is shorter than the default": (
+        {"retryTimeout": "20m", "commands": {"log-stop": {"resetAfter": "5m"}}},
+        "log-stop",
+        5 * MINUTE,
+    ),
+    "the policy's, up to the timeout of truncation": (
+        {"resetAfter": "24h", "commands": {"log-truncate": {}}},
+        "log-truncate",
+        24 * HOUR,
+    ),
+}
+
+
+@pytest.mark.parametrize(("policy", "command", "expected"), RESETS.values(), ids=RESETS)
+def test_a_new_episode_begins_no_later_than_the_old_one_ends(policy: Any, command: str, expected: int) -> None:
+    assert limits(policy, command).reset_after == expected
 
 
 # ------------------------------------------------------------------ what is different for one command
@@ -538,7 +600,7 @@ def test_the_longest_time_of_very_many_retries_is_found_at_once(found: RetryLimi
 def overrides(draw: st.DrawFn) -> dict[str, Any]:
     keys = draw(st.sets(st.sampled_from(["maxRetryTimes", "jitter", "attemptTimeout", "resetAfter"])))
     numbers = {"maxRetryTimes": st.integers(0, 5), "jitter": st.integers(0, 100)}
-    durations = st.integers(1, 10**6).map(lambda seconds: f"{seconds}s")
+    durations = st.integers(1, 6 * 3600).map(lambda seconds: f"{seconds}s")
     return {key: draw(numbers.get(key, durations)) for key in sorted(keys)}
 
 
