@@ -10,14 +10,14 @@ import click
 
 from fsm.adapter.explanation import Explanation, Prospect, explanation_of
 from fsm.adapter.verdict import deadlines_with
-from fsm.cli.options import FILE, Instant, judging_options, output_option
+from fsm.cli.options import FILE, Instant, judging_options, output_option, policy_of
 from fsm.cli.output import JsonObject, Output, Span
 from fsm.cli.reading import CountingFold, Findings, Reading, checked, code_of, is_finding
 from fsm.cli.replay import problem_json
 from fsm.cli.timeline import Report
 from fsm.errors import InputError
 from fsm.machines import MACHINES
-from fsm.model import SECOND, LogBackupRetryPolicy, format_duration, seconds_of, text_of
+from fsm.model import SECOND, format_duration, seconds_of, text_of
 from fsm.replay.fold import backup_entry
 from fsm.replay.track import Track
 
@@ -59,7 +59,7 @@ def command(
     output: str,
     at: int | None,
     deadlines: tuple[tuple[str, int], ...],
-    log_policy: LogBackupRetryPolicy | None,
+    policy_file: str | None,
     keep_going: bool,
     findings_matter: bool,
     verbose: bool,
@@ -68,8 +68,8 @@ def command(
 
     FILE is what kubectl prints, in JSON or YAML, or - for stdin.
     """
-    reading = Reading(checked((*named, *more)), keep_going=keep_going)
-    fold = reading.fold(deadlines_with(dict(deadlines)), 0, log_policy)
+    reading = Reading(checked((*named, *more), policy_file), keep_going=keep_going)
+    fold = reading.fold(deadlines_with(dict(deadlines)), 0, policy_of(policy_file))
     now = _now(fold, at)
     findings = Findings()
     if output == "json":

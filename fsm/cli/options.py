@@ -89,22 +89,13 @@ def policy_text(file: str) -> str:
     return decoded
 
 
+def policy_of(file: str | None) -> LogBackupRetryPolicy | None:
+    """The LogBackupRetryPolicy of a file, None without one."""
+    return None if file is None else LogBackupRetryPolicy.from_text(policy_text(file), _place(file))
+
+
 def _place(file: str) -> Place:
     return Place(STDIN if file == "-" else file)
-
-
-class PolicyFile(click.ParamType[LogBackupRetryPolicy]):
-    """A file with a LogBackupRetryPolicy in YAML or JSON, or `-` for stdin."""
-
-    name = "file"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LogBackupRetryPolicy:
-        if isinstance(value, LogBackupRetryPolicy):
-            return value
-        return LogBackupRetryPolicy.from_text(policy_text(value), _place(value))
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return [CompletionItem(incomplete, type="file")]
 
 
 class MachineName(click.ParamType[str]):
@@ -147,9 +138,9 @@ _JUDGING = (
     ),
     click.option(
         "--log-retry-policy",
-        "log_policy",
+        "policy_file",
         metavar="FILE",
-        type=PolicyFile(),
+        type=FILE,
         help="A LogBackupRetryPolicy (YAML or JSON) for log backups that have none of their own.",
     ),
     click.option("--keep-going", is_flag=True, help="Report what cannot be read, and use the rest."),

@@ -145,13 +145,13 @@ def is_live(files: Sequence[str]) -> bool:
     return any(name == "-" or not stat.S_ISREG(Path(name).stat().st_mode) for name in files)
 
 
-def checked(files: Sequence[str]) -> tuple[str, ...]:
-    """The names of the inputs; stdin can be read only once."""
+def checked(files: Sequence[str], *others: str | None) -> tuple[str, ...]:
+    """The names of the inputs; stdin can be read only once, also where other options read a file."""
     if not files:
         raise UsageError("give the files to read, or - for stdin")
-    if files.count("-") > 1:
+    if [*files, *others].count("-") > 1:
         raise UsageError("stdin (-) can be read only once")
-    if "-" in files and sys.stdin is not None and sys.stdin.isatty():
+    if "-" in (*files, *others) and sys.stdin is not None and sys.stdin.isatty():
         say("reading from the terminal; end with Ctrl-D")
     return tuple(files)
 

@@ -10,7 +10,7 @@ import click
 
 from fsm.adapter.verdict import deadlines_with
 from fsm.cli import say
-from fsm.cli.options import FILE, Instant, judging_options, output_option
+from fsm.cli.options import FILE, Instant, judging_options, output_option, policy_of
 from fsm.cli.output import JsonObject, Output, compact
 from fsm.cli.pictures import FORMS, Pictures
 from fsm.cli.reading import CountingFold, Findings, Reading, checked, code_of, is_live
@@ -86,7 +86,7 @@ def command(
     output: str,
     at: int | None,
     deadlines: tuple[tuple[str, int], ...],
-    log_policy: LogBackupRetryPolicy | None,
+    policy_file: str | None,
     keep_going: bool,
     findings_matter: bool,
     transitions: int,
@@ -102,8 +102,10 @@ def command(
     """
     pictures = Pictures(Path(diagrams), diagram_format) if diagrams else None
     table = dict(deadlines_with(dict(deadlines)))
+    inputs = files if stories else checked(files, policy_file)
+    log_policy = policy_of(policy_file)
     wish = Wish(output, at, keep_going, findings_matter, table, log_policy, transitions, pictures, verbose)
-    code = _replay_stories(files, stories, wish) if stories else _replay(checked(files), wish)
+    code = _replay_stories(inputs, stories, wish) if stories else _replay(inputs, wish)
     if pictures is not None:
         say(pictures.told())
     return code

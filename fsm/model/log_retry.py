@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from fsm.errors import InputError, Place
 from fsm.model.base import Bool, Int, Model
 from fsm.model.command import LogCommand
-from fsm.model.duration import HOUR, MINUTE, SECOND, format_duration, parse_duration
+from fsm.model.duration import SECOND, format_duration, parse_duration
 from fsm.model.instant import Time
 from fsm.model.policy import BackoffRetryRecord
 from fsm.model.problems import CONTRADICTION, errors_of
@@ -133,12 +133,13 @@ _TRUNCATE = {"min_retry_duration": "5m", "max_retry_duration": "1h", "retry_time
 class LogBackupRetryPolicy(_Strict):
     """How failed subcommands of a log backup are retried. Durations are Go text of at least a second.
 
-    `maxRetryTimes` a failure episode, 0 for none. The delay before a retry is `minRetryDuration`, doubled each time,
-    plus up to `jitter` percent, at most `maxRetryDuration`. No retry begins later than `retryTimeout` after the first
-    failure of the episode was detected; that clock counts everything, attempts and suspension too. An attempt that is
-    not finished `attemptTimeout` after its Job was created counts as failed. A command that has been complete for
-    `resetAfter` begins a new episode when it fails. `commands`: which are retried, and what is different for each; it
-    is the only way to have log-truncate retried.
+    `maxRetryTimes` a failure episode, 0 for none. The delay before a retry is `minRetryDuration`, doubled each time up
+    to what leaves room for the jitter below `maxRetryDuration`, plus up to `jitter` percent. No retry begins later than
+    `retryTimeout` after the first failure of the episode was detected; that clock counts everything, attempts and
+    suspension too. An attempt that is not finished `attemptTimeout` after its Job was created counts as failed. A
+    command that has been complete for `resetAfter` begins a new episode when it fails; where that is not given, it is
+    no longer than `retryTimeout`. `commands`: which are retried, and what is different for each; it is the only way to
+    have log-truncate retried.
 
     It is valid as a whole or not at all: see `contradictions_of`.
     """
@@ -165,9 +166,17 @@ class LogBackupRetryPolicy(_Strict):
 
     @classmethod
     def from_text(cls, text: str, place: Place | None = None) -> Self:
-        """The policy of a JSON or YAML text without aliases; an InputError says what is wrong, and where."""
+        """The policy of a JSON or YAML text; an InputError says what is wrong, and where.
+
+        An empty text is none: a policy that was lost on its way must not switch retries on.
+        """
+        from fsm.model.strict_text import data_of  # spares PyYAML where no policy is read
+
         try:
-            return cls.model_validate(_parsed(text, place), by_alias=True, by_name=False)
+            data = data_of(text, _EXPECTED, place)
+            if data is None:
+                raise InputError("this is empty, or null", expected="{} for a policy with all defaults", place=place)
+            return cls.model_validate(data, by_alias=True, by_name=False)
         except ValidationError as error:
             raise errors_of(error, place)[0] from None
         except RecursionError:
@@ -189,14 +198,17 @@ def _limits(policy: LogBackupRetryPolicy, command: LogCommand) -> RetryLimits:
             given = getattr(policy, field) if field in policy.model_fields_set or field not in usual else usual[field]
         return given
 
+    timeout, reset_after = parse_duration(of("retry_timeout")), parse_duration(of("reset_after"))
+    if own.reset_after is None and "reset_after" not in policy.model_fields_set:
+        reset_after = min(reset_after, timeout)
     return RetryLimits(
         max_times=of("max_retry_times"),
         min_duration=parse_duration(of("min_retry_duration")),
         max_duration=parse_duration(of("max_retry_duration")),
         jitter=of("jitter"),
-        timeout=parse_duration(of("retry_timeout")),
+        timeout=timeout,
         attempt_timeout=parse_duration(of("attempt_timeout")),
-        reset_after=parse_duration(of("reset_after")),
+        reset_after=reset_after,
     )
 
 
@@ -213,20 +225,30 @@ def _of_command(policy: LogBackupRetryPolicy, command: LogCommand) -> list[tuple
     if limits.max_duration < limits.min_duration:
         problem = f"{command}: maxRetryDuration {most} is shorter than minRetryDuration {least}"
         return [(_path(policy, command, "max_retry_duration"), problem, f"at least {least}")]
+    if not limits.max_times:
+        return []  # nothing has to fit
+    timeout, after = format_duration(limits.timeout), format_duration(limits.reset_after)
     needed = limits.longest() + limits.max_times * SECOND  # a retry begins in a later second than it is expected in
+    if needed > _LONGEST:
+        problem = f"{command}: no retryTimeout leaves room for {limits.max_times} retries"
+        return [(_path(policy, command, "max_retry_times"), problem, "fewer retries, or shorter delays")]
     if needed > limits.timeout:
         problem = (
-            f"{command}: retryTimeout {format_duration(limits.timeout)} leaves no room for {limits.max_times} retries, "
-            f"whose delays alone may take {_round(needed)}"
+            f"{command}: retryTimeout {timeout} leaves no room for {limits.max_times} retries, "
+            f"whose delays alone may take {format_duration(needed)}"
         )
-        return [(_path(policy, command, "retry_timeout"), problem, f"at least {_round(needed)}, or fewer retries")]
+        expected = f"at least {format_duration(needed)}, or fewer retries"
+        return [(_path(policy, command, "retry_timeout"), problem, expected)]
+    if limits.reset_after > limits.timeout:
+        problem = (
+            f"{command}: resetAfter {after} is longer than retryTimeout {timeout}; a failure in between comes too late"
+        )
+        return [(_path(policy, command, "reset_after"), problem, f"at most {timeout}, or a longer retryTimeout")]
     return []
 
 
-def _round(nanoseconds: int) -> str:
-    """A duration that is long enough, in few digits; one that Go could not write in hours."""
-    minutes = -(-nanoseconds // MINUTE)
-    return f"{-(-minutes // 60)}h" if nanoseconds > 100 * HOUR else format_duration(minutes * MINUTE)
+_LONGEST = 2**63 - 1
+"""Nanoseconds of the longest duration that Go can hold."""
 
 
 def _path(policy: LogBackupRetryPolicy, command: LogCommand, field: str) -> str:
@@ -234,34 +256,6 @@ def _path(policy: LogBackupRetryPolicy, command: LogCommand, field: str) -> str:
     words = field.split("_")
     name = words[0] + "".join(map(str.capitalize, words[1:]))
     return name if getattr(policy.commands[command], field) is None else f"commands.{command}.{name}"
-
-
-def _parsed(text: str, place: Place | None) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return _parsed_yaml(text, place)
-
-
-def _parsed_yaml(text: str, place: Place | None) -> Any:
-    import yaml
-
-    try:
-        if not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            return yaml.safe_load(text)
-        problem = "an alias (*) is not read"  # few of them make a value without end
-    except yaml.YAMLError as error:
-        problem = f"neither JSON nor YAML: {_on_one_line(getattr(error, 'problem', None) or error)}"
-        mark = getattr(error, "problem_mark", None)
-        if place is not None and place.file and mark is not None:
-            place = Place(place.file, mark.line + 1, place.path)
-    except (ValueError, LookupError, AttributeError) as error:  # of a date, a number, or a tag that cannot be so
-        problem = f"neither JSON nor YAML: {_on_one_line(error)}"
-    raise InputError(problem, expected=_EXPECTED, place=place) from None
-
-
-def _on_one_line(problem: object) -> str:
-    return " ".join(str(problem).split())
 
 
 # ------------------------------------------------------------------ the records

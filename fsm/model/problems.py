@@ -56,11 +56,11 @@ def errors_of(error: ValidationError, place: Place | None = None) -> list[InputE
 
 
 def _input_error(error: ErrorDetails, place: Place) -> InputError:
-    path = _joined(place.path, _path(error))
+    path = joined(place.path, _path(error))
     if error["type"] == CONTRADICTION:
         said = error["ctx"]
         return InputError(
-            said["problem"], expected=said["expected"], place=replace(place, path=_joined(path, said["path"]))
+            said["problem"], expected=said["expected"], place=replace(place, path=joined(path, said["path"]))
         )
     return InputError(_found(error), expected=_expected(error), place=replace(place, path=path))
 
@@ -76,11 +76,12 @@ def _path(error: ErrorDetails) -> str:
         loc.append("kind")
     path = ""
     for part in loc:
-        path = f"{path}[{part}]" if isinstance(part, int) else _joined(path, part)
+        path = f"{path}[{part}]" if isinstance(part, int) else joined(path, part)
     return path
 
 
-def _joined(path: str, name: str) -> str:
+def joined(path: str, name: str) -> str:
+    """`path.name`; either may be empty."""
     return f"{path}.{name}" if path and name else path or name
 
 
@@ -101,9 +102,11 @@ def _value(error: ErrorDetails) -> Any:
 
 
 def _shortened(value: Any) -> str:
-    if value is None:
-        return "null"
-    text = json.dumps(value, default=repr, ensure_ascii=False)
+    return "null" if value is None else cut(json.dumps(value, default=repr, ensure_ascii=False))
+
+
+def cut(text: str) -> str:
+    """Of a long text, the beginning."""
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

@@ -263,7 +263,8 @@ def test_a_policy_comes_from_stdin_too(run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "problem"),
     [
-        ("", "", "found null; expected an object"),
+        ("", "", "this is empty, or null; expected {} for a policy with all defaults"),
+        ("jitter: 1\njitter: 2", ":2: ", 'the key "jitter" is there twice; expected each key once'),
         ("- 1", "", "found [1]; expected an object"),
         ("maxRetryTimes: -1", "maxRetryTimes: ", "found -1; expected a number that is not negative"),
         ("maxRetryTime: 1", "maxRetryTime: ", "expected no such key"),

@@ -113,7 +113,7 @@ WRONG = {
     "minRetryDuration: 1h\nmaxRetryDuration: 1m": "maxRetryDuration",
     "maxRetryTimes: [": "neither JSON nor YAML",
     "- 1": "policy.yaml",
-    "": "policy.yaml",
+    "": "policy.yaml: this is empty, or null; expected {} for a policy with all defaults",
 }
 
 
@@ -133,6 +133,45 @@ def test_a_policy_file_that_is_not_there_is_refused(run: Run, waiting: str, tmp_
     result = run("replay", waiting, "--log-retry-policy", str(tmp_path / "none.yaml"))
     assert result.code == 2
     assert "none.yaml" in result.err
+
+
+def test_a_policy_file_without_a_name_is_refused_by_its_option(run: Run, waiting: str) -> None:
+    result = run("explain", "-f", waiting, "--log-retry-policy", "")
+    assert (result.code, result.out) == (2, "")
+    assert "Invalid value for '--log-retry-policy': File '' does not exist." in result.err
+
+
+def test_a_key_that_is_there_twice_is_refused_with_its_line(run: Run, waiting: str, policy: str) -> None:
+    Path(policy).write_text(POLICY + "maxRetryTimes: 4\n")
+    result = run("replay", waiting, "--log-retry-policy", policy)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f'backup-fsm: {policy}:4: the key "maxRetryTimes" is there twice; expected each key once\n'
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", "-f", "-", "--log-retry-policy", "-"),
+        ("explain", "--log-retry-policy", "-", "-f", "-"),
+        ("replay", "-", "--log-retry-policy", "-"),
+    ],
+    ids=["explain", "explain, the policy first", "replay"],
+)
+@pytest.mark.parametrize("given", ["a policy", "objects"])
+def test_objects_and_policy_cannot_both_come_from_stdin(
+    run: Run, waiting: str, arguments: tuple[str, ...], given: str
+) -> None:
+    text = POLICY if given == "a policy" else Path(waiting).read_text()
+    result = run(*arguments, stdin=text.encode())
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "backup-fsm: stdin (-) can be read only once\n"
+
+
+def test_a_default_policy_may_come_from_stdin(run: Run, bare: str) -> None:
+    text = run("explain", "-f", bare, "--log-retry-policy", "-", "--at", NOW, "-o", "json", stdin=POLICY.encode())
+    assert text.json["backups"][0]["retry"] == RETRY
+    told = run("replay", "--story", "log-retry", "--log-retry-policy", "-", stdin=b"maxRetryTimes: soon")
+    assert (told.code, told.err) == (2, 'backup-fsm: <stdin>: maxRetryTimes: found "soon"; expected a whole number\n')
 
 
 def test_an_annotation_that_cannot_be_read_says_its_place_and_the_way_out(run: Run, waiting: str) -> None:

@@ -110,8 +110,9 @@ def test_yaml_and_json_say_the_same() -> None:
 FAR = 10**24
 REFUSED: dict[str, tuple[Any, str, str, str]] = {
     # case: (policy, path, problem, start of what was expected)
-    "nothing": ("", "", "found null", "an object with named fields"),
-    "null": ("null", "", "found null", "an object with named fields"),
+    "nothing": ("", "", "this is empty, or null", "{} for a policy with all defaults"),
+    "a comment and nothing else": ("# {}\n", "", "this is empty, or null", "{} for a policy with all defaults"),
+    "null": ("null", "", "this is empty, or null", "{} for a policy with all defaults"),
     "a number": ("5", "", "found 5", "an object with named fields"),
     "a list": ([], "", "found []", "an object with named fields"),
     "an unknown key": ({"maxRetries": 5}, "maxRetries", "found 5", "no such key"),
@@ -187,7 +188,31 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
     "an unknown word": ({"onErrorPause": "resume"}, "onErrorPause", 'found "resume"', "Hold or Resume"),
     "another unknown word": ({"onExhausted": "Drop"}, "onExhausted", 'found "Drop"', "Hold or Fail"),
     "a boolean in quotes": ({"suspend": "true"}, "suspend", 'found "true"', "true or false"),
-    "a date in YAML": ("resetAfter: 2026-11-22", "resetAfter", 'found "datetime.date(2026, 11, 22)"', "text"),
+    "a date in YAML": ("resetAfter: 2026-11-22", "resetAfter", 'found "2026-11-22"', "a Go duration such as "),
+    "a date that is none": ("suspend: 2026-13-45", "suspend", 'found "2026-13-45"', "true or false"),
+    "a date as a key": ("commands: {2026-11-22: {}}", "commands.2026-11-22", 'found "2026-11-22"', "log-start, "),
+    "a number as a key": ("commands: {5: {}}", "commands", "found 5", "field names that are text"),
+    "a list as a key": ("? [a]\n: b", "", "found a list or a map as a key", "field names that are text"),
+    "a number that is too long to read": (
+        '{"maxRetryTimes":\t' + "1" * 5000 + "}",
+        "maxRetryTimes",
+        f"found {'1' * 59}…",
+        "a number of few digits",
+    ),
+    "one of a command in YAML": (
+        "commands: {log-start: {jitter: " + "1" * 5000 + "}}",
+        "commands.log-start.jitter",
+        f"found {'1' * 59}…",
+        "a number of few digits",
+    ),
+    "one that can be read and not written": (
+        "jitter: 0x" + "f" * 5000,
+        "jitter",
+        f"found 0x{'f' * 57}…",
+        "a number of few digits",
+    ),
+    "one in sixties": ("jitter: 1" + ":59" * 3000, "jitter", f"found 1{':59' * 19}:…", "a number of few digits"),
+    "a number without digits": ("jitter: 0b_", "jitter", "found 0b_", "a number of few digits"),
 }
 
 
@@ -201,12 +226,12 @@ def test_what_is_wrong_in_a_value_is_said_with_its_place(policy: Any, path: str,
 UNREADABLE = {
     "a mapping in a mapping": "a: b: c",
     "a control character": "\x00",
-    "a key that is a list": "? [a]\n: b",
-    "a date that is none": "suspend: 2026-13-45",
-    "a number that is too long to read": '{"maxRetryTimes": ' + "1" * 5000 + "}",
-    "a tag that does not fit": "suspend: !!bool x",
-    "another tag that does not fit": "suspend: !!timestamp x",
-    "a number that is empty": 'maxRetryTimes: !!int ""',
+    "a tag": "suspend: !!bool true",
+    "a tag that does not fit": "suspend: !!timestamp x",
+    "a tag without a name": "suspend: ! true",
+    "a set": "commands: !!set {log-start}",
+    "a merge key": "<<: {jitter: 1}\njitter: 2",
+    "two merge keys": "<<: {jitter: 1}\n<<: {jitter: 2}",
     "an object of Python": "!!python/object/apply:os.getcwd []",
     "an alias": "{commands: &a {log-start: {}}, x: *a}",
     "a value that is inside itself": "&a [*a]",
@@ -223,6 +248,60 @@ def test_what_cannot_be_read_is_one_error_that_says_where_and_what_was_expected(
     assert (path, expected) == ("", "a LogBackupRetryPolicy")
     assert "\n" not in problem
     assert problem
+
+
+TWICE = {
+    # case: (text, path, problem, line)
+    "in JSON": ('{"maxRetryTimes": 1,\n "maxRetryTimes": 2}', "", 'the key "maxRetryTimes" is there twice', 2),
+    "in YAML": ("maxRetryTimes: 1\n\nmaxRetryTimes: 2\n", "", 'the key "maxRetryTimes" is there twice', 3),
+    "with the same value": ("jitter: 1\njitter: 1\n", "", 'the key "jitter" is there twice', 2),
+    "in other words": ("jitter: 1\n'jitter': 1\n", "", 'the key "jitter" is there twice', 2),
+    "in other words of JSON": ('{"jitter": 1, "\\u006aitter": 1}', "", 'the key "jitter" is there twice', 1),
+    "in JSON with tabs": (
+        '{\n\t"commands": {\n\t\t"log-stop": {},\n\t\t"log-stop": {}\n\t}\n}',
+        "commands",
+        'the key "log-stop" is there twice',
+        4,
+    ),
+    "a command in YAML": (
+        "commands:\n  log-start: {jitter: 1}\n  log-start: {jitter: 2}\n",
+        "commands",
+        'the key "log-start" is there twice',
+        3,
+    ),
+    "of a command": (
+        "commands:\n  log-start: {jitter: 1, jitter: 2}\n",
+        "commands.log-start",
+        'the key "jitter" is there twice',
+        2,
+    ),
+    "on several lines": ('? "a\n\n  b"\n: 1\n? "a\n\n  b"\n: 1\n', "", r'the key "a\nb" is there twice', 5),
+}
+
+
+@pytest.mark.parametrize(("text", "path", "problem", "line"), TWICE.values(), ids=TWICE)
+def test_a_key_that_is_there_twice_is_refused_since_nobody_knows_which_is_meant(
+    text: str, path: str, problem: str, line: int
+) -> None:
+    assert refusal(text) == (path, problem, "each key once")
+    with pytest.raises(InputError) as caught:
+        LogBackupRetryPolicy.from_text(text, Place("policy.yaml"))
+    assert caught.value.place == Place("policy.yaml", line, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("jitter: 1\nsuspend: !!bool x", 2), ("\n<<: {}", 2), ("x: &a 1\ny: 2\nz: *a", 3), ("jitter: 1\na: b: c", 2)],
+    ids=["a tag", "a merge key", "an alias", "no YAML"],
+)
+def test_what_cannot_be_read_in_a_file_has_a_line(text: str, line: int) -> None:
+    with pytest.raises(InputError) as caught:
+        LogBackupRetryPolicy.from_text(text, Place("policy.yaml"))
+    assert caught.value.place == Place("policy.yaml", line)
+
+
+def test_what_looks_like_a_date_is_text_where_text_is_right() -> None:
+    assert LogBackupRetryPolicy.from_text("nonRetryableReasons: [2026-11-22]").non_retryable_reasons == ("2026-11-22",)
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60) | st.text('{}[]:,"&*!-?|>% \n\t1a', max_size=30))
@@ -278,26 +357,62 @@ CONTRADICTIONS: dict[str, tuple[Any, str, str, str]] = {
     "a timeout without room": (
         {"retryTimeout": "18m"},
         "retryTimeout",
-        "log-start: retryTimeout 18m0s leaves no room for 5 retries, whose delays alone may take 19m0s",
-        "at least 19m0s, or fewer retries",
+        "log-start: retryTimeout 18m0s leaves no room for 5 retries, whose delays alone may take 18m41s",
+        "at least 18m41s, or fewer retries",
+    ),
+    "a timeout that is a second too short": (
+        {"maxRetryTimes": 3, "minRetryDuration": "1s", "maxRetryDuration": "1s", "jitter": 0, "retryTimeout": "5s"},
+        "retryTimeout",
+        "log-start: retryTimeout 5s leaves no room for 3 retries, whose delays alone may take 6s",
+        "at least 6s, or fewer retries",
     ),
     "a timeout without room for one command": (
         {"commands": {"log-start": {}, "log-pause": {"retryTimeout": "1s", "maxRetryTimes": 1}}},
         "commands.log-pause.retryTimeout",
-        "log-pause: retryTimeout 1s leaves no room for 1 retries, whose delays alone may take 1m0s",
-        "at least 1m0s, or fewer retries",
+        "log-pause: retryTimeout 1s leaves no room for 1 retries, whose delays alone may take 37s",
+        "at least 37s, or fewer retries",
     ),
     "more retries of one command than there is room for": (
         {"retryTimeout": "1h", "commands": {"log-start": {}, "log-stop": {"maxRetryTimes": 10}}},
         "retryTimeout",
-        "log-stop: retryTimeout 1h0m0s leaves no room for 10 retries, whose delays alone may take 1h9m0s",
-        "at least 1h9m0s, or fewer retries",
+        "log-stop: retryTimeout 1h0m0s leaves no room for 10 retries, whose delays alone may take 1h8m46s",
+        "at least 1h8m46s, or fewer retries",
     ),
     "as many retries as can be written": (
         {"maxRetryTimes": 2147483647},
-        "retryTimeout",
-        "log-start: retryTimeout 6h0m0s leaves no room for 2147483647 retries, whose delays alone may take 358510464h",
-        "at least 358510464h, or fewer retries",
+        "maxRetryTimes",
+        "log-start: no retryTimeout leaves room for 2147483647 retries",
+        "fewer retries, or shorter delays",
+    ),
+    "as many of one command": (
+        {"commands": {"log-stop": {"maxRetryTimes": 2147483647}}},
+        "commands.log-stop.maxRetryTimes",
+        "log-stop: no retryTimeout leaves room for 2147483647 retries",
+        "fewer retries, or shorter delays",
+    ),
+    "a new episode only after a failure is late": (
+        {"resetAfter": "12h"},
+        "resetAfter",
+        "log-start: resetAfter 12h0m0s is longer than retryTimeout 6h0m0s; a failure in between comes too late",
+        "at most 6h0m0s, or a longer retryTimeout",
+    ),
+    "the default, where it is given": (
+        {"retryTimeout": "20m", "resetAfter": "30m"},
+        "resetAfter",
+        "log-start: resetAfter 30m0s is longer than retryTimeout 20m0s; a failure in between comes too late",
+        "at most 20m0s, or a longer retryTimeout",
+    ),
+    "a new episode of one command": (
+        {"commands": {"log-start": {}, "log-stop": {"resetAfter": "6h0m1s"}}},
+        "commands.log-stop.resetAfter",
+        "log-stop: resetAfter 6h0m1s is longer than retryTimeout 6h0m0s; a failure in between comes too late",
+        "at most 6h0m0s, or a longer retryTimeout",
+    ),
+    "a timeout of one command": (
+        {"resetAfter": "1h", "commands": {"log-start": {}, "log-stop": {"retryTimeout": "59m"}}},
+        "resetAfter",
+        "log-stop: resetAfter 1h0m0s is longer than retryTimeout 59m0s; a failure in between comes too late",
+        "at most 59m0s, or a longer retryTimeout",
     ),
 }
 
@@ -310,7 +425,33 @@ def test_a_contradiction_is_refused_with_a_sentence_where_it_can_be_mended(
 
 
 def test_nothing_has_to_fit_the_retries_that_are_switched_off() -> None:
-    assert LogBackupRetryPolicy.from_text('{"maxRetryTimes": 0, "retryTimeout": "1s"}').limits_of("log-start")
+    assert limits({"maxRetryTimes": 0, "retryTimeout": "1s", "resetAfter": "1h"}).timeout == SECOND
+    own = {"maxRetryTimes": 0, "resetAfter": "12h"}
+    assert limits({"commands": {"log-start": own}}).reset_after == 12 * HOUR
+
+
+RESETS: dict[str, tuple[Any, str, int]] = {
+    # case: (policy, command, resetAfter in force)
+    "the default": ({}, "log-start", 30 * MINUTE),
+    "the timeout, where that is shorter": ({"retryTimeout": "20m"}, "log-start", 20 * MINUTE),
+    "its own timeout": ({"commands": {"log-stop": {"retryTimeout": "19m"}}}, "log-stop", 19 * MINUTE),
+    "its own, up to its timeout": ({"commands": {"log-stop": {"resetAfter": "6h"}}}, "log-stop", 6 * HOUR),
+    "its own beside a timeout that is shorter than the default": (
+        {"retryTimeout": "20m", "commands": {"log-stop": {"resetAfter": "5m"}}},
+        "log-stop",
+        5 * MINUTE,
+    ),
+    "the policy's, up to the timeout of truncation": (
+        {"resetAfter": "24h", "commands": {"log-truncate": {}}},
+        "log-truncate",
+        24 * HOUR,
+    ),
+}
+
+
+@pytest.mark.parametrize(("policy", "command", "expected"), RESETS.values(), ids=RESETS)
+def test_a_new_episode_begins_no_later_than_the_old_one_ends(policy: Any, command: str, expected: int) -> None:
+    assert limits(policy, command).reset_after == expected
 
 
 # ------------------------------------------------------------------ what is different for one command
@@ -459,7 +600,7 @@ def test_the_longest_time_of_very_many_retries_is_found_at_once(found: RetryLimi
 def overrides(draw: st.DrawFn) -> dict[str, Any]:
     keys = draw(st.sets(st.sampled_from(["maxRetryTimes", "jitter", "attemptTimeout", "resetAfter"])))
     numbers = {"maxRetryTimes": st.integers(0, 5), "jitter": st.integers(0, 100)}
-    durations = st.integers(1, 10**6).map(lambda seconds: f"{seconds}s")
+    durations = st.integers(1, 6 * 3600).map(lambda seconds: f"{seconds}s")
     return {key: draw(numbers.get(key, durations)) for key in sorted(keys)}
 
 

@@ -43,7 +43,7 @@ POLICIES: Mapping[str, str] = {
         "off": {"maxRetryTimes": 0},
         "once": _ONCE,
         "twice": {**_ONCE, "maxRetryTimes": 2},
-        "brief": {**_ONCE, "retryTimeout": "2m"},
+        "brief": {**_ONCE, "retryTimeout": "2m", "resetAfter": "2m"},
         "suspended": {**_ONCE, "suspend": True},
         "resume": {**_ONCE, "onErrorPause": "Resume"},
         "fail": {**_ONCE, "onExhausted": "Fail"},
