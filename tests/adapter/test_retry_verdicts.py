@@ -10,6 +10,7 @@ import pytest
 from fsm.adapter import TRAPS
 from fsm.adapter.explanation import explanation_of
 from fsm.adapter.log import LIFECYCLE
+from fsm.adapter.log import state_of as log_state_of
 from fsm.adapter.log_retry import attempt_of, performed_of
 from fsm.adapter.observation import Observation, SeenJob
 from fsm.adapter.outlook import outlook_of
@@ -766,3 +767,11 @@ def test_a_long_episode_has_performed_as_many_retries_as_its_numbers_say() -> No
     """Ten records are kept of it, the first one too."""
     kept = [written(1, realRetryAt=at(2)), *(written(n, at(n), at(n + 1), realRetryAt=at(n + 2)) for n in range(9, 18))]
     assert performed_of(backup(stands("", *kept)), START) == 17
+
+
+def test_a_failure_that_the_operator_ran_again_by_itself_is_no_retry_that_began() -> None:
+    """It has a number of its own all the same."""
+    kept = [written(1), written(2, at(3), at(4), jobUid="j-2", realRetryAt=at(5))]
+    seen = Observation(backup(stands("retrying", *kept), phase="RetryFailed"))
+    assert performed_of(seen.backup, START) == 1
+    assert log_state_of(seen).context.retries == 1
