@@ -16,7 +16,15 @@ from typing import NamedTuple
 
 from fsm.adapter import Effect, Observation, PatchBackup, Task, command_state_of, job_of, state_of_log
 from fsm.adapter.log import WORKING
-from fsm.adapter.log_retry import NOT_TAKEN_UP, completed_at, episode_of, is_looked_after, is_off, retries_of
+from fsm.adapter.log_retry import (
+    NOT_TAKEN_UP,
+    completed_at,
+    episode_of,
+    is_done,
+    is_looked_after,
+    is_off,
+    retries_of,
+)
 from fsm.adapter.patches import status_patch
 from fsm.companion import mending
 from fsm.companion.case import Case
@@ -196,7 +204,8 @@ class _Deciding:
         if last is None or last.superseded_at or last.mended_at:
             return
         if last.command == self.case.command:
-            if is_off(self.case.observation.backup, last):
+            sub = self.case.status.log_sub_command_statuses.get(last.command)
+            if is_off(self.case.observation.backup, last) and not is_done(sub, last):
                 self._end_as_superseded()
             return
         state = command_state_of(self.case.observation, last.command)

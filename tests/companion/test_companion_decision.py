@@ -1003,6 +1003,13 @@ def test_a_truncation_that_fails_after_another_one_begins_an_episode(standing: d
         assert again(scene.after, clock(5, 1)).outcome.patched == ()
 
 
+def test_a_truncation_that_its_retry_has_done_is_not_superseded_by_the_wish_for_another() -> None:
+    done = notes(record(command="log-truncate", logTruncatingUntil="4", realRetryAt=at(3)), state="retrying")
+    sub = {"logTruncatingUntil": "4", "conditions": [condition("Complete", at(4))]}
+    scene = look(current("log-truncate", "Complete", notes=done, sub=sub), job_of("log-truncate", "Complete"))
+    assert [each.superseded_at for each in scene.records] == [None]
+
+
 @pytest.mark.parametrize("phase", ["", "Complete", "Failed", "RetryFailed"])
 def test_a_truncation_that_hangs_is_found_whatever_is_said_of_the_one_before(phase: str) -> None:
     """The operator died between its Job and its Scheduled."""
