@@ -63,9 +63,7 @@ def retries_of(observation: Observation) -> Retries:
     if written is None and observation.log_policy is None:
         return _OFF
     policy, wrong = (observation.log_policy, None) if written is None else _policy(written)
-    status, broken = _status(annotations.get(STATUS_ANNOTATION, ""))
-    if status.backup_uid not in ("", observation.backup.metadata.uid):
-        status = NO_RETRIES
+    status, broken = _records_of(observation.backup)
     problems = tuple(each for each in (wrong, broken) if each is not None)
     return Retries(None if problems else policy, status, problems)
 
@@ -117,6 +115,12 @@ def _status(text: str) -> tuple[LogRetryStatus, InputError | None]:
     except InputError as error:
         return NO_RETRIES, error
     return found, None
+
+
+def _records_of(backup: Backup) -> tuple[LogRetryStatus, InputError | None]:
+    """What its annotation says; nothing where it is a copy of another Backup's."""
+    status, wrong = _status((backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, ""))
+    return (status, wrong) if status.backup_uid in ("", backup.metadata.uid) else (NO_RETRIES, None)
 
 
 def _whole(record: LogRetryRecord, number: int, place: Place) -> None:
@@ -267,12 +271,11 @@ def _goes_on(observation: Observation, command: str) -> bool:
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     if last.real_retry_at is None and not is_done(sub, last) and not _is_another(newest_of(observation, command), last):
         return True
-    since = time_of(last.real_retry_at or last.detect_failed_at) or 0  # the operator may have run it again by itself
-    return _healthy(observation, command, since) * SECOND < limits.reset_after
+    return _healthy(observation, command, time_of(last.detect_failed_at) or 0) * SECOND < limits.reset_after
 
 
 def _healthy(observation: Observation, command: str, since: int) -> int:
-    """Seconds for which the command was complete after its last retry began, before anything else was seen of it."""
+    """Seconds for which the command was complete after its last failure, before anything else was seen of it."""
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     if sub is None:
         return 0
@@ -281,8 +284,9 @@ def _healthy(observation: Observation, command: str, since: int) -> int:
     job = newest_of(observation, command)
     ended = job.job.status.condition("Failed") if job is not None else None
     seen = [*times.values(), *((time_of(ended.last_transition_time) or 0,) if ended is not None else ())]
+    seen += [job.created_at] if job is not None else []
     later = [at for at in seen if at > completed]
-    return min(later, default=completed) - completed if completed >= since else 0
+    return min(later, default=completed) - completed if completed > since else 0
 
 
 def newest_of(observation: Observation, command: str) -> SeenJob | None:
@@ -300,8 +304,7 @@ def _record(written: LogRetryRecord) -> Record:
 
 def happened_of(backup: Backup) -> list[str | None]:
     """The times at which, as the records tell, something has happened: never a plan. None of what cannot be read."""
-    text = (backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, "")
-    status, _ = _status(text) if text else (NO_RETRIES, None)
+    status, _ = _records_of(backup)
     times = [status.since]
     for each in status.records:
         times += (each.detect_failed_at, each.real_retry_at, each.mended_at, each.superseded_at)
@@ -317,5 +320,5 @@ def attempt_of(observation: Observation, command: str, state: str) -> int:
 
 def performed_of(backup: Backup, command: str) -> int:
     """Retries that began in the newest episode of a command; of a long one not all records are kept."""
-    status, _ = _status((backup.metadata.annotations or _NONE).get(STATUS_ANNOTATION, ""))
+    status, _ = _records_of(backup)
     return retries_begun([_record(each) for each in status.episode(command)])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fsm.adapter import Observation, SeenJob, cause_of, job_of
 from fsm.adapter.log_retry import NOT_TAKEN_UP, Retries, other_at_work, overdue_at
 from fsm.adapter.observation import time_of
+from fsm.adapter.snapshot import ALREADY_FAILED
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.machines import LogContext, Record
 from fsm.machines.log import SEEN_OF_TASK
@@ -15,6 +16,7 @@ from fsm.rules import is_requeued
 
 BELIEVED = 60
 """Seconds for which the operator goes by what it has seen of the task (operator-semantics 6.4)."""
+HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,21 @@ class Case:
         sub = self.status.log_sub_command_statuses.get(self.command)
         until = self.observation.backup.spec.log_truncate_until
         return self.command == LogCommand.TRUNCATE and sub is not None and sub.log_truncating_until != until
+
+    @property
+    def is_on_record(self) -> bool:
+        """The Job is an older truncation's, and its failure is on record as that one's."""
+        records = self.retries.status.records
+        return self.is_of_an_older_wish and any(
+            each.job_uid == self.job.uid for each in records if self.job is not None
+        )
+
+    @property
+    def is_given_up(self) -> bool:
+        """The companion has written that the command failed for good."""
+        sub = self.status.log_sub_command_statuses.get(self.command)
+        told = () if sub is None or sub.phase != Phase.FAILED else sub.conditions
+        return any((each.type, each.reason) == (Phase.FAILED, ALREADY_FAILED) for each in told)
 
     @property
     def unfinished(self) -> SeenJob | None:
@@ -90,13 +107,20 @@ class Case:
 
     @property
     def believed_until(self) -> int:
-        """The second in which the operator has to look at the task again, after what it told of it last."""
+        """The second in which the operator has to look at the task again, after what it told of it last. Where it says
+        the same again and again over what was mended, that is waited for ever longer."""
         sub = self.status.log_sub_command_statuses.get(self.command)
         if sub is None:
             return 0
-        told = (each for each in (*self.status.conditions, *sub.conditions) if each.type == sub.phase)
-        times = [time_of(each.last_transition_time) or 0 for each in told if each.reason in SEEN_OF_TASK]
-        return max(times, default=-BELIEVED - 1) + BELIEVED + 1
+        mends = sum(self.now - HOUR < (time_of(each) or 0) for each in self.retries.status.mends)
+        again = min(BELIEVED << max(mends - 1, 0), HOUR) if mends and self.command == LogCommand.START else 0
+        told = [each for each in (*self.status.conditions, *sub.conditions) if each.type == sub.phase]
+        ends = [
+            (time_of(each.last_transition_time) or 0) + max(again, BELIEVED if each.reason in SEEN_OF_TASK else 0) + 1
+            for each in told
+            if each.reason in SEEN_OF_TASK or (again and sub.phase == Phase.RETRY_FAILED)
+        ]
+        return max(ends, default=0)
 
     @property
     def is_told(self) -> bool:

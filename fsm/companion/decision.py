@@ -17,6 +17,7 @@ from typing import NamedTuple
 from fsm.adapter import Effect, Observation, PatchBackup, Task, command_state_of, job_of, state_of_log
 from fsm.adapter.log import WORKING
 from fsm.adapter.log_retry import (
+    LATEST,
     NOT_TAKEN_UP,
     completed_at,
     episode_of,
@@ -129,6 +130,8 @@ class _Deciding:
             self.status = mending.completed(case.observation, case.command, case.now)
             if _is_recorded(self.retries, case.command):
                 self.retries = self.retries.with_last(mended_at=text_of(case.now))
+            elif case.command == LogCommand.START and case.status.commit_ts:
+                self.retries = self.retries.with_mend(text_of(case.now))
         if leaf in WAITING:
             self._stand(leaf, step.after.context)
         elif leaf == "idle" and self.retries.state:
@@ -164,7 +167,7 @@ class _Deciding:
         """What was complete before, by another's clock too, is not what the retry completes."""
         case = self.case
         sub = case.status.log_sub_command_statuses.get(case.command)
-        return case.now if self._resumes else max(case.now, completed_at(sub) + 1)
+        return case.now if self._resumes else min(max(case.now, completed_at(sub) + 1), LATEST)
 
     def _begun(self) -> BackupStatus:
         """The operator is told to run the command again; a task that an error has paused it resumes, once it is told
@@ -193,13 +196,32 @@ class _Deciding:
         if case.command == LogCommand.TRUNCATE:
             record = record.with_(log_truncating_until=case.observation.backup.spec.log_truncate_until)
         self.retries = self.retries.with_record(record)
-        if (sub is None or sub.phase in ("", Phase.RETRY_FAILED, Phase.REPEATABLE)) and case.unfinished is not None:
+        unwritten = sub is None or sub.phase in ("", Phase.RETRY_FAILED, Phase.REPEATABLE) or case.is_of_an_older_wish
+        if unwritten and case.unfinished is not None:
             self.status = mending.standing_still(case.observation.backup, case.command)
 
     # -------------------------------------------------------------- beside the current command
 
     def _supersede(self) -> None:
-        """Something else is wished than what failed last: its retry is off, whatever came of it."""
+        """Something else is wished than what has failed: its retry is off, whatever came of it."""
+        self._supersede_last()
+        for command in LogCommand:
+            if command != self.case.command:
+                self._supersede_earlier(command.value)
+
+    def _supersede_earlier(self, command: str) -> None:
+        """Of a command that is not wished and whose failure is not the last one: its retry was at work until now."""
+        episode, observation = self.retries.episode(command), self.case.observation
+        record = episode[-1] if episode else None
+        if record is None or record is self.retries.last or record.superseded_at or record.mended_at:
+            return
+        at_work = command_state_of(observation, command) in AT_WORK and job_of(observation, command) is not None
+        streams = command == LogCommand.START and bool(self.case.status.commit_ts)
+        sub = self.case.status.log_sub_command_statuses.get(command)
+        if not (at_work or streams or is_done(sub, record)):
+            self.retries = self.retries.with_superseded(record, text_of(self.case.now))
+
+    def _supersede_last(self) -> None:
         last = self.retries.last
         if last is None or last.superseded_at or last.mended_at:
             return
@@ -249,6 +271,8 @@ class _Deciding:
             return
         if case.obstacle(self.state.context) is None and case.look().look is Look.MAY_BEGIN:
             self.status = self._begun()
+            if self._resumes:
+                self.retries = self.retries.with_last(real_retry_at=text_of(case.now))
 
     def _give_up_again(self) -> None:
         """A late word of an attempt hides that the command has failed for good, or the policy says so only since."""
@@ -276,7 +300,8 @@ class _Deciding:
         but where its wish holds by now: it might undo that."""
         case, leaf = self.case, lane_of(self.state)
         seen = case.unfinished
-        in_the_way = leaf == "held" or (leaf in ENDED and leaf not in ended_for_good(case) and case.is_shown)
+        ended = leaf in ENDED and leaf not in ended_for_good(case) and case.is_shown
+        in_the_way = leaf == "held" or ended or (leaf in AT_WORK and case.is_on_record)
         wanted = in_the_way and not case.policy.suspend and case.is_overdue
         if seen is None or not wanted or seen.job.metadata.deletion_timestamp is not None:
             return ()
@@ -294,6 +319,8 @@ class _Deciding:
         if leaf == "retrying":
             since = case.terminating_since
             return (RequeueAt(silent_from(self.state.context) if since is None else since + PATIENCE),)
+        if leaf in AT_WORK and case.is_overdue:
+            return (RequeueAt(case.now + WATCH_AGAIN),)
         if leaf in (*AT_WORK, "aborted") and case.overdue_at is not None and not case.is_overdue:
             return (RequeueAt(case.overdue_at),)
         if leaf == "aborted" and case.is_believed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fsm.adapter.log_facts import OVERDUE, UNWRITTEN, VANISHED
+from fsm.adapter.log_retry import is_error_pause
 from fsm.companion.case import Case, job_must_go
 from fsm.companion.looking import BY_TASK, Finding, Look
 from fsm.kernel import Event, MachineState
@@ -48,7 +49,7 @@ def _of_work(case: Case) -> Event | None:
     if case.job.finished:
         said = f"Job {name} has ended, and its program's result was never written"
         return Event("job_failed", case.now, reason=UNWRITTEN, message=said, uid=case.job.uid)
-    if not case.is_overdue:
+    if not case.is_overdue or case.is_on_record:
         return None
     assert case.limits is not None  # or nothing would be overdue
     after = format_duration(case.limits.attempt_timeout)
@@ -58,10 +59,10 @@ def _of_work(case: Case) -> Event | None:
 
 def _of_failure(case: Case, leaf: str, context: LogContext) -> Event | None:
     """A failure is its Job's: before that has ended or takes too long nothing is recorded. What the operator says while
-    the task shows otherwise is no failure: it repeats what it saw up to a minute ago."""
+    the task shows otherwise, or cannot be seen, is no failure: it repeats what it saw up to a minute ago."""
     if case.unfinished is not None and not case.is_overdue:
         return None
-    if case.unfinished is None and case.is_believed and case.is_shown:
+    if case.unfinished is None and case.is_believed and case.look().look in (Look.HOLDS, Look.UNSEEN):
         return None
     reason, message = case.failure(leaf, context)
     return Event("failure_recorded", case.now, reason=reason, message=message)
@@ -139,8 +140,14 @@ def is_forgotten(case: Case) -> bool:
 
 
 def ended_for_good(case: Case) -> tuple[str, ...]:
-    """The states after which the policy has nobody look any more."""
-    return ENDED if case.policy.on_exhausted is OnExhausted.FAIL else ()
+    """The states after which the policy has nobody look any more. None while that would be wrong: the task cannot be
+    seen, shows that the wish holds, or is paused by an error, of which the operator's word would be the last."""
+    if case.policy.on_exhausted is not OnExhausted.FAIL:
+        return ()
+    if case.is_given_up:
+        return ENDED
+    hopeless = case.look().look in (Look.BLOCKED, Look.MAY_BEGIN) and not is_error_pause(case.observation.backup)
+    return ENDED if hopeless and not case.policy.suspend else ()
 
 
 def _is_over(state: MachineState, now: int) -> bool:

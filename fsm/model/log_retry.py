@@ -288,10 +288,12 @@ class LogRetryStatus(Model):
     """The annotation: the records, oldest first, and where the last one stands while nothing has come of it.
 
     `state` is an id of the log machine's lane, `reason` and `message` say why it is held or ended, `since` is when it
-    came there. `backupUid` is whose they are: a Backup that is created from a copy of another has no failures yet.
+    came there. `mends` are the last times at which a started log backup was mended that was not on record as failed.
+    `backupUid` is whose they are: a Backup that is created from a copy of another has no failures yet.
     """
 
     records: tuple[LogRetryRecord, ...] = ()
+    mends: tuple[Time, ...] = ()
     backup_uid: str = ""
     state: str = ""
     reason: str = ""
@@ -324,6 +326,15 @@ class LogRetryStatus(Model):
         """The oldest record that nothing rests on; there is one where there are more than two a command."""
         ends = {id(end) for command in LogCommand for end in _ends(self.episode(command))}
         return next((each for each in self.records if id(each) not in ends), self.records[0])
+
+    def with_mend(self, at: str) -> Self:
+        """With one more time at which a started log backup was mended."""
+        return self.with_(mends=(*self.mends[1 - MOST_RECORDS :], at))
+
+    def with_superseded(self, record: LogRetryRecord, at: str) -> Self:
+        """With that record closed: something else is wished."""
+        closed = record.with_(superseded_at=at)
+        return self.with_(records=tuple(closed if each is record else each for each in self.records))
 
     def with_last(self, **changes: Any) -> Self:
         """With the newest record changed."""

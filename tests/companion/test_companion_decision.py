@@ -31,7 +31,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.adapter import Observation, PatchBackup, SeenJob, state_of_log
-from fsm.adapter.log_retry import retries_of
+from fsm.adapter.log_retry import performed_of, retries_of
 from fsm.companion import decision_of, effects_of
 from fsm.companion.events import SILENCE
 from fsm.machines import DeleteJob, RequeueAt
@@ -274,8 +274,9 @@ def test_an_old_word_of_the_operator_does_not_end_a_log_backup_that_was_resumed(
         notes=notes(resumed, state="retrying"),
         sub={"conditions": [condition("Complete", at(4)), said]},
     )
-    first = look(repeated, job_of("log-start", "Complete"), task=Task.RUNNING, now=clock(5, 1))
-    assert first.outcome == Outcome("aborted", (), "", (), 60)
+    for task in (Task.UNKNOWN, Task.RUNNING):
+        first = look(repeated, job_of("log-start", "Complete"), task=task, now=clock(5, 1))
+        assert first.outcome == Outcome("aborted", (), "", (), 60)
     mended = again(first.seen, clock(6, 1))
     assert (mended.outcome.state, mended.after.backup.status.phase) == ("idle", "Running")
     assert len(mended.records) == 1
@@ -328,6 +329,34 @@ def test_a_late_word_that_hides_a_start_is_not_written_over_where_the_task_is_th
     scene = look(hidden, job_of("log-start", *FAILED), task=Task.PAUSED, error="disk full")
     assert scene.after.backup.status.phase == "Paused"
     assert state_of_log(scene.after).context.command == "log-resume"
+    assert scene.records[-1].real_retry_at == at(5), "when the pause was said, by which it is known later on"
+
+
+def mended_and_denied(mends: int, reason: str) -> Backup:
+    """A started log backup that the companion has mended so often, and the operator has marked again at minute 50."""
+    status = notes(mends=[at(49 - n) for n in reversed(range(mends))])
+    said = [condition("Complete", at(49)), condition("RetryFailed", at(50), reason=reason)]
+    return current(
+        phase="RetryFailed", status={**STARTED, "phase": "RetryFailed"}, notes=status, sub={"conditions": said}
+    )
+
+
+DENIED = [(0, "x", 0), (1, "x", 60), (2, "x", 120), (4, "x", 480), (6, "x", 1920), (1, "LogBackupErrorPaused", 60)]
+
+
+@pytest.mark.parametrize(("mends", "reason", "wait"), DENIED)
+def test_what_the_operator_denies_again_and_again_is_mended_ever_more_seldom(
+    mends: int, reason: str, wait: int
+) -> None:
+    """Its cache may lack the TidbCluster, or its etcd client be broken: each mend would have it write at once."""
+    backup = mended_and_denied(mends, reason)
+    for seconds, patched in ((0, False), (wait, False), (wait + 1, True)):
+        scene = look(backup, job_of("log-start", "Complete"), task=Task.RUNNING, now=clock(50) + seconds)
+        assert bool(scene.outcome.patched) is (patched or wait == 0), seconds
+    assert (
+        scene.standing.mends[-1]
+        == scene.after.backup.status.log_sub_command_statuses["log-start"].conditions[0].last_transition_time
+    )
 
 
 def test_a_pause_by_hand_after_an_error_s_is_not_undone_where_only_the_companion_said_paused() -> None:
@@ -749,7 +778,7 @@ def spent(**more: Any) -> str:
 @pytest.mark.parametrize("fail", ["Hold", "Fail"])
 def test_the_failure_after_the_last_retry_exhausts_the_policy(fail: str) -> None:
     backup = current(policy={**NO_JITTER, "onExhausted": fail}, notes=spent(state="retrying"))
-    scene = look(backup, job_of("log-start", *FAILED, uid="j-4", created=at(3)))
+    scene = look(backup, job_of("log-start", *FAILED, uid="j-4", created=at(3)), task=Task.ABSENT)
     status = scene.after.backup.status
     sub = status.log_sub_command_statuses["log-start"]
     assert scene.outcome.state == "exhausted"
@@ -768,7 +797,7 @@ def test_the_failure_after_the_last_retry_exhausts_the_policy(fail: str) -> None
 
 def test_a_timeout_says_failed_in_the_operator_s_words_where_the_policy_fails() -> None:
     backup = current(policy={**NO_JITTER, "onExhausted": "Fail"}, notes=waiting())
-    scene = look(backup, job_of("log-start", *FAILED), now=LATE + 1)
+    scene = look(backup, job_of("log-start", *FAILED), task=Task.ABSENT, now=LATE + 1)
     (failed,) = [
         each
         for each in scene.after.backup.status.log_sub_command_statuses["log-start"].conditions
@@ -786,10 +815,54 @@ def test_what_is_held_at_its_end_is_watched_and_mended_when_the_wish_holds(state
     hold = current(notes=ended)
     assert look(hold, failed, task=Task.ABSENT).outcome == Outcome(state, (), "", (), 60)
     assert look(hold, failed, task=Task.RUNNING).outcome.state == "idle"
-    fail = current(phase="Failed", policy={**NO_JITTER, "onExhausted": "Fail"}, notes=ended)
-    for task in (Task.ABSENT, Task.RUNNING):
+    fail = current(phase="Failed", reason="AlreadyFailed", policy={**NO_JITTER, "onExhausted": "Fail"}, notes=ended)
+    for task in Task:
         now = LATE + 1 if state == "timed_out" else AFTER
         assert look(fail, failed, task=task, now=now).outcome == Outcome(state, (), "", (), None)
+
+
+FAILS = {**NO_JITTER, "onExhausted": "Fail", "maxRetryTimes": 1}
+LAST = notes(record(realRetryAt=at(3)), state="retrying")
+
+
+def test_failed_is_never_written_over_a_task_that_cannot_be_seen() -> None:
+    """It proves nothing: the lane has ended, and the task is looked at until it is seen."""
+    backup = current(policy=FAILS, notes=LAST)
+    dead = job_of("log-start", *FAILED, uid="j-2", created=at(4))
+    unseen = look(backup, dead, task=Task.UNKNOWN)
+    assert unseen.outcome == Outcome("exhausted", (RECORDS,), "", (), 60)
+    assert again(unseen.after._replace(task=Task.RUNNING), clock(7)).outcome.state == "idle"
+    absent = again(unseen.after._replace(task=Task.ABSENT), clock(7))
+    assert absent.after.backup.status.log_sub_command_statuses["log-start"].phase == "Failed"
+
+
+def test_failed_is_never_written_over_a_task_that_runs() -> None:
+    """The last attempt hangs, and has done its work: it is removed and its wish mended."""
+    scene = look(current(policy=FAILS, notes=LAST), job_of(uid="j-2", created=at(4)), task=Task.RUNNING, now=clock(15))
+    assert scene.outcome == Outcome("exhausted", (RECORDS,), "", ("j-2",), 60)
+    assert again(scene.after._replace(jobs=()), clock(16)).outcome.state == "idle"
+
+
+def test_failed_is_not_written_while_the_policy_is_suspended() -> None:
+    held = waiting(state="held", reason="Suspended")
+    backup = current(policy={**FAILS, "suspend": True}, notes=held)
+    scene = look(backup, job_of("log-start", *FAILED), task=Task.ABSENT, now=LATE + 1)
+    assert scene.outcome == Outcome("timed_out", (RECORDS,), "", (), 60)
+
+
+def test_a_pause_by_an_error_is_watched_even_where_the_policy_fails() -> None:
+    """The operator says so again and again: Failed would not stand, and whoever resumes the task finds it mended."""
+    said = [condition("Complete", at(2)), condition("RetryFailed", at(4), reason="LogBackupErrorPaused")]
+    backup = current(
+        phase="RetryFailed",
+        policy={**FAILS, "onErrorPause": "Resume"},
+        status={**STARTED, "phase": "RetryFailed"},
+        notes=notes(record(realRetryAt=at(2), jobUid="", originalReason="LogBackupErrorPaused")),
+        sub={"conditions": said},
+    )
+    scene = look(backup, job_of("log-start", "Complete"), task=Task.PAUSED, error="disk")
+    assert scene.outcome == Outcome("exhausted", (RECORDS,), "", (), 60)
+    assert again(scene.after._replace(task=Task.RUNNING), clock(9)).outcome.state == "idle"
 
 
 @pytest.mark.parametrize("phase", ["Scheduled", "Prepare", "Running"])
@@ -1018,6 +1091,19 @@ def test_a_truncation_that_hangs_is_found_whatever_is_said_of_the_one_before(pha
     scene = look(backup, job_of("log-truncate", uid="j-9", created=at(5)), now=clock(900))
     assert (scene.outcome.state, scene.outcome.deleted) == ("held", ("j-9",))
     assert again(scene.after, clock(901)).outcome.patched == ()
+    sub = scene.after.backup.status.log_sub_command_statuses["log-truncate"]
+    assert sub.phase == "Scheduled", "at which the operator leaves it alone while it waits"
+
+
+def test_the_failure_of_an_older_truncation_s_job_is_not_counted_again_for_the_new_one() -> None:
+    """It hangs and is being deleted when another point is wished; it is still asked to go."""
+    older = record(command="log-truncate", jobUid="t-5", logTruncatingUntil="4", originalReason="AttemptTimeout")
+    sub = {"logTruncatingUntil": "4", "conditions": [condition("Scheduled"), condition("Running")]}
+    backup = current("log-truncate", notes=notes(older, state="held", reason="JobIsNotFinished"), sub=sub)
+    scene = look(backup, job_of("log-truncate", uid="t-5"), now=clock(1000))
+    assert scene.outcome.deleted == ("t-5",)
+    assert [(each.job_uid, each.superseded_at) for each in scene.records] == [("t-5", at(1000))]
+    assert again(scene.after, clock(1001)).outcome == Outcome("running", (), "", ("t-5",), 60)
 
 
 def test_the_job_of_a_truncation_that_is_complete_is_not_taken_for_the_next_one_s() -> None:
@@ -1046,6 +1132,30 @@ def test_a_failure_of_another_command_begins_no_new_episode_of_this_one() -> Non
         ("log-resume", 2, 1),
         ("log-start", 1, 2),
     ]
+
+
+@pytest.mark.parametrize("job", ["j-1", "j-2"], ids=["its Job is the one that failed", "its next Job failed too"])
+def test_a_retry_that_was_at_work_when_the_wish_changed_is_superseded_whatever_failed_since(job: str) -> None:
+    """A truncation has failed in between; wished again a day later it is not late."""
+    between = record(command="log-truncate", episode=2, jobUid="t-1", detectFailedAt=at(6), realRetryAt=at(8))
+    left = notes(record(command="log-pause", realRetryAt=at(3), jobUid="j-1"), between)
+    sub = {"command": "log-pause", "phase": "Running", "conditions": [condition("Running", at(4))]}
+    backup = current(notes=left, phase="Complete", status={"logSubCommandStatuses": {"log-pause": sub}, **STARTED})
+    at_work = look(backup, job_of("log-pause", uid="j-2", created=at(4)), task=Task.RUNNING)
+    assert at_work.records[0].superseded_at is None
+    dead = look(backup, job_of("log-pause", *FAILED, uid=job, created=at(4)), task=Task.RUNNING, now=clock(9))
+    assert [each.superseded_at for each in dead.records] == [at(9), None]
+    assert again(dead.after, clock(10)).outcome.patched == ()
+
+
+def test_what_runs_again_long_after_it_was_complete_begins_an_episode_though_nothing_is_written_of_it() -> None:
+    left = notes(record(command="log-pause", realRetryAt=at(3)))
+    day = 20 * 60
+    sub = {"conditions": [condition("Scheduled", at(3)), condition("Complete", at(4))]}
+    backup = current("log-pause", "Repeatable", notes=left, sub=sub)
+    scene = look(backup, job_of("log-pause", uid="j-9", created=at(day)), task=Task.RUNNING, now=clock(day + 11))
+    assert [(each.episode, each.retry_num) for each in scene.records] == [(1, 1), (2, 1)]
+    assert scene.outcome.deleted == ("j-9",)
 
 
 def test_what_the_operator_saw_of_the_task_is_no_job_s_failure() -> None:
@@ -1090,6 +1200,10 @@ def test_a_time_of_the_status_that_no_clock_shows_does_not_end_the_program() -> 
     backup = current("log-pause", sub={"conditions": [condition("Complete", "9999-12-31T23:59:59-01:00")]})
     scene = look(backup, job_of("log-pause", *FAILED), task=Task.ABSENT, now=clock(30))
     assert scene.outcome.state == "backoff_waiting"
+    handed_over = again(scene.after, clock(40))
+    retried = again(handed_over.after, clock(41))
+    assert retries_of(retried.seen).problems == ()
+    assert len(retried.records) == 1
 
 
 def test_a_copy_of_a_backup_has_no_failures_yet() -> None:
@@ -1099,6 +1213,7 @@ def test_a_copy_of_a_backup_has_no_failures_yet() -> None:
     assert scene.outcome.state == "backoff_waiting"
     assert [(each.episode, each.retry_num) for each in scene.records] == [(1, 1)]
     assert scene.standing.backup_uid == scene.after.backup.metadata.uid
+    assert performed_of(scene.seen.backup, "log-start") == 0
 
 
 @pytest.mark.parametrize("phase", LATE_WORDS)
