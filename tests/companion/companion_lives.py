@@ -317,8 +317,8 @@ class Life:
         after = Backup.from_json(patched(backup.to_json(), patch.body))
         names = {step.event.name for step in decision.steps}
         commands = {step.after.context.command for step in decision.steps}
-        paused = sighting.task is Seen.PAUSED and sighting.task_error
-        resumes = paused and current_command(backup) == "log-start" and (not names or "verified" in names)
+        is_start = current_command(backup) == "log-start"
+        resumes = is_start and sighting.task is Seen.PAUSED and (not names or "verified" in names)
         whole = (after.status.phase, after.status.conditions) != (backup.status.phase, backup.status.conditions)
         if whole and not names & {"completed", "task_found"} and not resumes:
             self._broken("the whole phase is only written by a mend")
