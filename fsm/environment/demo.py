@@ -36,7 +36,7 @@ from fsm.model import (
 )
 from fsm.model import Pod as PodObject
 from fsm.reference import Perform, Result, TidbCluster
-from fsm.rules import log_job_name
+from fsm.rules import current_command, log_job_name
 
 FAULTS: Mapping[str, str] = {
     "oom": "pods of the first log-start that are killed for memory, one after the other; 2 unless it is given",
@@ -242,7 +242,7 @@ class LogRetryStory:
         self._touch()
         yield from self._until(self._sees_the_pause)
         left = self._left_alone()
-        if left is not None:
+        if left is not None and not self._is_held:
             self._act("companion", f"leaves it so ({left.reason}): {left.message}")
         yield from self._until(self._streams, most=None if left is None else self._between(180, 480))
         if not self._task.exists:
@@ -259,11 +259,11 @@ class LogRetryStory:
             self._remark(f"the task runs, and the Backup does not say so: phase {self._phase}")
 
     def _sees_the_pause(self) -> bool:
-        """The operator says so, and the companion has looked since."""
+        """The companion does, and has looked since the operator said so, or has said so itself."""
         seen = self.companion.sighting
         if seen is None or seen.task is not Seen.PAUSED:
             return False
-        return self._phase == seen.backup.status.phase == Phase.RETRY_FAILED
+        return self._is_held or self._phase == seen.backup.status.phase == Phase.RETRY_FAILED
 
     def _left_alone(self) -> Finding | None:
         """Why the companion does nothing about the task, None where it will, or is not asked to."""
@@ -289,6 +289,10 @@ class LogRetryStory:
     def _streams(self) -> bool:
         """It runs in TiKV, and the Backup says so."""
         return self._runs() and self._is_at("streaming") and self._phase != Phase.RETRY_FAILED
+
+    @property
+    def _is_held(self) -> bool:
+        return self.leaves[-1] == "held"
 
     def _task_is(self, *, paused: bool, leaf: str) -> bool:
         return self._task.exists and (self._task.paused_by is not None) == paused and self._is_at(leaf)
@@ -677,24 +681,30 @@ def _told_by(old: Backup, new: Backup, task: Seen) -> Iterator[str]:
     """What one write has changed; `task` is what the companion saw of it before."""
     told = list(_told_by_records(old, new, task))
     yield from told
-    if told or old.status == new.status:
-        return
-    last = _records_of(new).last
-    if last is not None and _is_handed_over(new, last) and not _is_handed_over(old, last):
-        again = f"tells the operator once more to run {last.command} again, retry {last.retry_num}"
-        yield f"looks at the task ({task}): {again}; a late word of the failed attempt had hidden that"
-    else:
-        yield f"writes what the task shows: phase {new.status.phase}"
+    if not told and old.status != new.status:
+        yield _told_by_status(old, new, task)
 
 
 def _records_of(backup: Backup) -> LogRetryStatus:
     return retries_of(Observation(backup)).status
 
 
-def _is_handed_over(backup: Backup, record: LogRetryRecord) -> bool:
-    """The operator reads that it shall run the command again."""
-    sub = backup.status.log_sub_command_statuses.get(record.command)
-    return record.real_retry_at is not None and sub is not None and sub.phase == Phase.RETRY_FAILED
+def _told_by_status(old: Backup, new: Backup, task: Seen) -> str:
+    """Nothing has come to the records: it is said again, because a late word had hidden it, or is none of them."""
+    status, last = _records_of(new), _records_of(new).last
+    if last is not None and status.state and last.command == current_command(old):
+        if status.state in ("exhausted", "timed_out"):
+            return f"writes once more that {last.command} has failed; a late word had hidden that"
+        if last.real_retry_at:
+            again = f"tells the operator once more {_handed_over(last, new)}"
+            return f"looks at the task ({task}): {again}; a late word of the failed attempt had hidden that"
+    return f"writes what the task shows: phase {new.status.phase}"
+
+
+def _handed_over(record: LogRetryRecord, new: Backup) -> str:
+    resumed = record.command == LogCommand.START and new.status.phase == Phase.PAUSED
+    told = "that the log backup is paused, to resume it" if resumed else f"to run {record.command} again"
+    return f"{told}, retry {record.retry_num}"
 
 
 def _told_by_records(old: Backup, new: Backup, task: Seen) -> Iterator[str]:
@@ -708,9 +718,7 @@ def _told_by_records(old: Backup, new: Backup, task: Seen) -> Iterator[str]:
         was = None
         yield _told_of_failure(last, after.state)
     if last.real_retry_at and not (was is not None and was.real_retry_at):
-        resumed = last.command == LogCommand.START and new.status.phase == Phase.PAUSED
-        told = "that the log backup is paused, to resume it" if resumed else f"to run {last.command} again"
-        yield f"looks at the task ({task}): tells the operator {told}, retry {last.retry_num}"
+        yield f"looks at the task ({task}): tells the operator {_handed_over(last, new)}"
     if last.mended_at and not (was is not None and was.mended_at):
         yield f"looks at the task ({task}): {last.command} is done, and the Backup is mended to say so"
     superseded = {(each.episode, each.retry_num) for each in before.records if each.superseded_at}
@@ -738,5 +746,5 @@ def _told_of_state(record: LogRetryRecord, after: LogRetryStatus, task: Seen, *,
     elif after.state == "backoff_waiting" and known:
         yield f"goes on with {record.command}: retry {record.retry_num} is due at {record.expected_retry_at}"
     elif after.state == "verifying":
-        shown = "the task cannot be seen" if task is Seen.UNKNOWN else f"the operator is yet to see the task ({task})"
-        yield f"waits with retry {record.retry_num} of {record.command}, which is due: {shown}"
+        due = f"retry {record.retry_num} of {record.command} is due"
+        yield f"looks at the task ({task}), as {due}: nothing follows from that yet"
