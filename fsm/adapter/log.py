@@ -16,7 +16,16 @@ from fsm.adapter.lifecycle import (
     deletion_event,
     event_of,
 )
-from fsm.adapter.log_facts import Asked, is_rerun, job_end_of, mended_at, retry_event, superseded_at, without_next_job
+from fsm.adapter.log_facts import (
+    Asked,
+    is_failed_since,
+    is_rerun,
+    job_end_of,
+    mended_at,
+    retry_event,
+    superseded_at,
+    without_next_job,
+)
 from fsm.adapter.log_retry import limits_in_force, policy_for, records_for, retried_state, retries_of
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
@@ -294,9 +303,11 @@ class Facts:
 
     def _completed(self, question: Question) -> Event | None:
         """By the program, or as the companion has mended it; what was complete before tells of an earlier run."""
-        mended = mended_at(self.observation, question.key)
         event = self._told_by_condition("completed", question.subject)
-        return event._replace(at=max(event.at, mended)) if event is not None and mended is not None else event
+        if event is None or is_failed_since(self.observation, question.key):
+            return None
+        mended = mended_at(self.observation, question.key)
+        return event if mended is None else event._replace(at=max(event.at, mended))
 
     def _adopted(self) -> Event | None:
         """log-start was written complete beside another command, and not by its own Job."""
@@ -342,7 +353,7 @@ _RETRYING = frozenset(("failure_recorded", "attempt_overdue", "tick", "verified"
 def questions_about(names: Sequence[str], state: MachineState, target: MachineState) -> Iterator[Question]:
     """About each event for the current command; about a change of wish for every command that is known."""
     context: LogContext = state.context
-    key = Asked(context.command, state.configuration[-1], context.records[-1].number if context.records else 0)
+    key = Asked(context.command, state.configuration[-1], context.records[-1].detected if context.records else -1)
     for name in names:
         if name != "wish_changed":
             yield Question(name, key, context.command, guessable=name != "job_created" or key.leaf not in BY_ITSELF)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fsm.adapter.log_retry import limits_in_force, retries_of
+from fsm.adapter.log_retry import is_done, limits_in_force, retries_of
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.kernel import Event
 from fsm.machines.log_retry import WAITING
@@ -25,11 +25,12 @@ _AT_REST = (Phase.SCHEDULED, Phase.PREPARE, Phase.RUNNING, Phase.FAILED)
 
 
 class Asked(NamedTuple):
-    """Where a machine stands that is asked about: its command, its last leaf, and the number of its newest record."""
+    """Where a machine stands that is asked about: its command, its last leaf, and when the failure was found that it
+    knows as the newest, -1 where it knows none."""
 
     command: str
     leaf: str
-    number: int
+    known: int
 
 
 def retry_event(observation: Observation, name: str, asked: Asked, command: str) -> Event | None:
@@ -65,11 +66,7 @@ def job_end_of(observation: Observation, name: str, asked: Asked, command: str) 
 def is_rerun(observation: Observation, asked: Asked, uid: str) -> bool:
     """The Job is neither of the failure that is known, nor of its retry, which has not begun."""
     record = _newest(observation, asked.command)
-    return (
-        record is not None
-        and (record.retry_num, record.real_retry_at) == (asked.number, None)
-        and record.job_uid != uid
-    )
+    return record is not None and _is_known(record, asked) and record.real_retry_at is None and record.job_uid != uid
 
 
 def without_next_job(observation: Observation) -> Observation:
@@ -102,6 +99,14 @@ def mended_at(observation: Observation, asked: Asked) -> int | None:
     return None if record is None else time_of(record.mended_at)
 
 
+def is_failed_since(observation: Observation, asked: Asked) -> bool:
+    """The command has not been complete since the failure that the machine knows as the newest."""
+    record = _newest(observation, asked.command)
+    if record is None or not _is_known(record, asked) or record.mended_at is not None:
+        return False
+    return not is_done(observation.backup.status.log_sub_command_statuses.get(asked.command), record)
+
+
 def superseded_at(observation: Observation, command: str) -> int:
     """When it was seen that another command is wished than this one, whose failure is on record; -1: not told."""
     record = _newest(observation, command)
@@ -126,9 +131,13 @@ def _newest(observation: Observation, command: str) -> LogRetryRecord | None:
     return last if last is not None and last.command == command else None
 
 
+def _is_known(record: LogRetryRecord, asked: Asked) -> bool:
+    return time_of(record.detect_failed_at) == asked.known
+
+
 def _next(observation: Observation, asked: Asked, command: str) -> LogRetryRecord | None:
     """The record that follows those which the machine knows: the next of its episode, else the first of a new one."""
     if _newest(observation, command) is None:
         return None
     episode = retries_of(observation).status.episode(command)
-    return next((each for each in episode if each.retry_num == asked.number + 1), episode[0] if asked.number else None)
+    return next((each for each in episode if (time_of(each.detect_failed_at) or 0) > asked.known), None)

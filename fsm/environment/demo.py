@@ -17,13 +17,12 @@ from fsm.adapter import Observation, retries_of, state_of_log
 from fsm.adapter import Task as Seen
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.environment import kubelet
-from fsm.environment.beside import Companion, observed, with_task
+from fsm.environment.beside import Companion, observed
 from fsm.environment.server import Item
 from fsm.environment.simulation import RESYNC, TICK, Author, Pod, Task, Who, simulation_of
 from fsm.errors import UsageError
 from fsm.machines import LOG
 from fsm.model import (
-    NO_RETRIES,
     POLICY_ANNOTATION,
     SECOND,
     Backup,
@@ -37,7 +36,7 @@ from fsm.model import (
 )
 from fsm.model import Pod as PodObject
 from fsm.reference import Perform, Result, TidbCluster
-from fsm.rules import log_job_name
+from fsm.rules import current_command, log_job_name
 
 FAULTS: Mapping[str, str] = {
     "oom": "pods of the first log-start that are killed for memory, one after the other; 2 unless it is given",
@@ -155,7 +154,6 @@ class LogRetryStory:
         self._kills_ahead = self.faults.get("oom", 2)
         self._faults = [self._drawn_fault(name) for name in DRAWN for _ in range(self.faults.get(name, 0))]
         self._armed: Counter[str] = Counter()
-        self._again = ("", 0, 0)
         self._mover = ""
         self._until_when: dict[str, int] = {}
         self._news = True
@@ -193,7 +191,8 @@ class LogRetryStory:
         """Everything that happens, in order; it is made as it is asked for."""
         yield from self._begun("start", "log-start", self._streams)
         if "start" not in self.reached:
-            self._remark("without a stream there is nothing to pause, to resume or to stop: the story ends here")
+            without = "a Backup that says so" if self._task.exists else "a stream"
+            self._remark(f"without {without} there is nothing to pause, to resume or to stop: the story ends here")
         else:
             yield from self._rest(120, 300)
             yield from self._wished("pause", "log-pause", lambda: self._task_is(paused=True, leaf="paused"))
@@ -212,7 +211,6 @@ class LogRetryStory:
         if self.unmet:
             told = ", ".join(f"{name} {count}" for name, count in sorted(self.unmet.items()))
             self._remark(f"these faults found no occasion: {told}")
-        self._count_up()
         yield from self._told()
 
     def _wished(self, stage: str, command: str, reached: Callable[[], bool]) -> Iterator[Happening]:
@@ -242,9 +240,9 @@ class LogRetryStory:
         self._act("TiKV", f"pauses the task because of an error ({ERROR})")
         self.simulation.task = replace(self._task, paused_by=ERROR)
         self._touch()
-        yield from self._until(lambda: self._phase == Phase.RETRY_FAILED)
+        yield from self._until(self._sees_the_pause)
         left = self._left_alone()
-        if left is not None:
+        if left is not None and not self._is_held:
             self._act("companion", f"leaves it so ({left.reason}): {left.message}")
         yield from self._until(self._streams, most=None if left is None else self._between(180, 480))
         if not self._task.exists:
@@ -260,13 +258,21 @@ class LogRetryStory:
         else:
             self._remark(f"the task runs, and the Backup does not say so: phase {self._phase}")
 
+    def _sees_the_pause(self) -> bool:
+        """The companion does, and has looked since the operator said so, or has said so itself."""
+        seen = self.companion.sighting
+        if seen is None or seen.task is not Seen.PAUSED:
+            return False
+        return self._is_held or self._phase == seen.backup.status.phase == Phase.RETRY_FAILED
+
     def _left_alone(self) -> Finding | None:
         """Why the companion does nothing about the task, None where it will, or is not asked to."""
-        observation = with_task(self._observation(), self._task)
-        policy = retries_of(observation).policy
-        found = None if policy is None else look_of(observation, LogCommand.START, policy)
-        watched = policy is not None and not policy.suspend and retries_of(observation).limits(LogCommand.START)
-        return found if watched and found is not None and found.look is Look.BLOCKED else None
+        seen = self.companion.sighting
+        policy = None if seen is None else retries_of(seen).policy
+        if seen is None or policy is None or policy.suspend or not retries_of(seen).limits(LogCommand.START):
+            return None
+        found = look_of(seen, LogCommand.START, policy)
+        return found if found.look is Look.BLOCKED else None
 
     @property
     def _task(self) -> Task:
@@ -283,6 +289,10 @@ class LogRetryStory:
     def _streams(self) -> bool:
         """It runs in TiKV, and the Backup says so."""
         return self._runs() and self._is_at("streaming") and self._phase != Phase.RETRY_FAILED
+
+    @property
+    def _is_held(self) -> bool:
+        return self.leaves[-1] == "held"
 
     def _task_is(self, *, paused: bool, leaf: str) -> bool:
         return self._task.exists and (self._task.paused_by is not None) == paused and self._is_at(leaf)
@@ -413,8 +423,8 @@ class LogRetryStory:
             if self.dice.random() < 0.5:
                 self._act("fault", "a write of the companion is lost on its way")
             else:
-                self._act("fault", "a write of the companion is done, but it does not hear of that")
-                self.companion.perform(self.simulation)
+                refused = self.companion.perform(self.simulation) is not None
+                self._act("fault", f"the companion does not hear that its write was {'refused' if refused else 'done'}")
             self.companion.crash()
             self._news = True
             return
@@ -435,7 +445,7 @@ class LogRetryStory:
             unheard = what.endswith("is not heard of")
             if self._armed["api"] and self._mover == "operator" and (unheard or self.dice.random() < 0.5):
                 self._spend("api")
-                return self._said(f"a call of the operator is in vain: {what}")
+                return self._said(f"a call of the operator {_failing(what)}")
         return False
 
     def _said(self, text: str) -> bool:
@@ -570,7 +580,7 @@ class LogRetryStory:
             self._changed_at = self.now
         if author.who is Who.COMPANION:
             for text in self._done_by_companion(item):
-                self._act_of_companion(text)
+                self._act("companion", text)
         self._attempts += isinstance(item.object, Job) and item.type == "ADDED"
         self._last = item.object if isinstance(item.object, Backup) else self._last
         self._out.append(Change(self.now, item.type, item.object))
@@ -584,8 +594,9 @@ class LogRetryStory:
         if isinstance(item.object, Job):
             yield f"deletes Job {item.object.metadata.name}, which is not finished, in the foreground"
             return
-        told = list(_told_by(_records_of(self._last), _records_of(item.object), self._task))
-        yield from told or [f"writes what the task shows: phase {item.object.status.phase}"]
+        assert self._last is not None
+        assert self.companion.sighting is not None
+        yield from _told_by(self._last, item.object, self.companion.sighting.task)
 
     def _follow_pods(self) -> None:
         """The pods' objects as the kubelet has them now."""
@@ -616,26 +627,8 @@ class LogRetryStory:
         self._touch()
         self._out.append(Change(self.now, type_, shown))
 
-    def _act_of_companion(self, text: str) -> None:
-        """The same over and over, because somebody else writes otherwise in between, is told once and counted."""
-        if text == self._again[0]:
-            self._again = text, self._again[1] + 1, self.now
-        else:
-            self._act("companion", text)
-            self._again = text, 0, self.now
-
     def _act(self, who: str, text: str) -> None:
-        self._count_up()
         self._out.append(Act(self.now, who, text))
-
-    def _count_up(self) -> None:
-        """What the companion has written again and again is over."""
-        _, times, until = self._again
-        if times:
-            more = "once more" if times == 1 else f"{times} times more"
-            said = f"has written that {more} until {text_of(until)}: the operator wrote otherwise each time"
-            self._out.append(Act(self.now, "companion", said))
-        self._again = "", 0, 0
 
     def _remark(self, text: str) -> None:
         self._act("story", text)
@@ -647,6 +640,12 @@ class LogRetryStory:
 
     def _one_of(self, pods: list[Pod]) -> Pod:
         return pods[self._between(0, len(pods))]
+
+
+def _failing(what: str) -> str:
+    """A call that fails, or is not heard of, in words."""
+    call = what.removesuffix(" is not heard of")
+    return f"fails: {call.removesuffix(' fails')}" if call == what else f"is done, and it does not hear of that: {call}"
 
 
 def _armed(name: str) -> Callable[[LogRetryStory], bool]:
@@ -678,34 +677,56 @@ def _standing(backup: Backup) -> tuple[object, ...]:
 # ------------------------------------------------------------------ the companion's writes in words
 
 
-def _records_of(backup: Backup | None) -> LogRetryStatus:
-    return NO_RETRIES if backup is None else retries_of(Observation(backup)).status
+def _told_by(old: Backup, new: Backup, task: Seen) -> Iterator[str]:
+    """What one write has changed; `task` is what the companion saw of it before."""
+    told = list(_told_by_records(old, new, task))
+    yield from told
+    if not told and old.status != new.status:
+        yield _told_by_status(old, new, task)
 
 
-def _told_by(before: LogRetryStatus, after: LogRetryStatus, task: Task) -> Iterator[str]:
+def _records_of(backup: Backup) -> LogRetryStatus:
+    return retries_of(Observation(backup)).status
+
+
+def _told_by_status(old: Backup, new: Backup, task: Seen) -> str:
+    """Nothing has come to the records: it is said again, because a late word had hidden it, or is none of them."""
+    status, last = _records_of(new), _records_of(new).last
+    if last is not None and status.state and last.command == current_command(old):
+        if status.state in ("exhausted", "timed_out"):
+            return f"writes once more that {last.command} has failed; a late word had hidden that"
+        if last.real_retry_at:
+            again = f"tells the operator once more {_handed_over(last, new)}"
+            return f"looks at the task ({task}): {again}; a late word of the failed attempt had hidden that"
+    return f"writes what the task shows: phase {new.status.phase}"
+
+
+def _handed_over(record: LogRetryRecord, new: Backup) -> str:
+    resumed = record.command == LogCommand.START and new.status.phase == Phase.PAUSED
+    told = "that the log backup is paused, to resume it" if resumed else f"to run {record.command} again"
+    return f"{told}, retry {record.retry_num}"
+
+
+def _told_by_records(old: Backup, new: Backup, task: Seen) -> Iterator[str]:
     """What has come to the records, and where the last one stands now."""
+    before, after = _records_of(old), _records_of(new)
     last = after.last
     if last is None:
         return
-    old = before.last
-    known = old is not None and (old.episode, old.retry_num) == (last.episode, last.retry_num)
-    if not known:
+    was = before.last
+    if was is None or (was.episode, was.retry_num) != (last.episode, last.retry_num):
+        was = None
         yield _told_of_failure(last, after.state)
-    if last.real_retry_at and not (known and old is not None and old.real_retry_at):
-        told = (
-            f"to run {last.command} again"
-            if task.standing is not Seen.PAUSED
-            else "that the log backup is paused, to resume it"
-        )
-        yield f"looks at the task ({task.standing}): tells the operator {told}, retry {last.retry_num}"
-    if last.mended_at and not (known and old is not None and old.mended_at):
-        yield f"looks at the task ({task.standing}): {last.command} is done, and the Backup is mended to say so"
+    if last.real_retry_at and not (was is not None and was.real_retry_at):
+        yield f"looks at the task ({task}): tells the operator {_handed_over(last, new)}"
+    if last.mended_at and not (was is not None and was.mended_at):
+        yield f"looks at the task ({task}): {last.command} is done, and the Backup is mended to say so"
     superseded = {(each.episode, each.retry_num) for each in before.records if each.superseded_at}
     for each in after.records:
         if each.superseded_at and (each.episode, each.retry_num) not in superseded:
             yield f"takes back what was planned for {each.command}: another command is wished"
-    if after.state != before.state or after.reason != before.reason:
-        yield from _told_of_state(last, after)
+    if was is None or (after.state, after.reason) != (before.state, before.reason):
+        yield from _told_of_state(last, after, task, known=was is not None)
 
 
 def _told_of_failure(record: LogRetryRecord, state: str) -> str:
@@ -715,9 +736,15 @@ def _told_of_failure(record: LogRetryRecord, state: str) -> str:
     return f"{said}; retry {record.retry_num} is due at {record.expected_retry_at}" if planned else said
 
 
-def _told_of_state(record: LogRetryRecord, after: LogRetryStatus) -> Iterator[str]:
+def _told_of_state(record: LogRetryRecord, after: LogRetryStatus, task: Seen, *, known: bool) -> Iterator[str]:
+    """`known`: the failure was on record before."""
     if after.state == "held":
         yield f"holds {record.command} ({after.reason}): {after.message}"
     elif after.state in ("exhausted", "timed_out"):
         limit = "maxRetryTimes is used up" if after.state == "exhausted" else "retryTimeout has passed"
         yield f"retries {record.command} no more: {limit}"
+    elif after.state == "backoff_waiting" and known:
+        yield f"goes on with {record.command}: retry {record.retry_num} is due at {record.expected_retry_at}"
+    elif after.state == "verifying":
+        due = f"retry {record.retry_num} of {record.command} is due"
+        yield f"looks at the task ({task}), as {due}: nothing follows from that yet"

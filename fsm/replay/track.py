@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fsm.adapter.lifecycle import CREATED, Lifecycle, Once
@@ -48,6 +48,14 @@ class Entry(NamedTuple):
         return data
 
 
+class When(NamedTuple):
+    """The time of a leg. `inferred`: no object told its event. `timed`: an object gave its very time."""
+
+    at: int
+    inferred: bool
+    timed: bool
+
+
 class Unexpected(NamedTuple):
     """Something the machine does not allow: it was seen in `source` and then in `target`, and no path leads there."""
 
@@ -67,7 +75,8 @@ class Track:
 
     `backup`, `jobs` and `pods` are to be looked at only, since they may be lean twins; `texts` has what they were read
     from, by uid ("" for the Backup), as an item's (type, text). `begun` has the uids of the Jobs that
-    were told to begin. `log_policy` is in force for a log backup that has none of its own; it is everybody's, so it is
+    were told to begin, `told` the times at which facts happened that were told last, by event and what that is about.
+    `log_policy` is in force for a log backup that has none of its own; it is everybody's, so it is
     not written with a track.
     """
 
@@ -88,6 +97,7 @@ class Track:
         "since",
         "state",
         "texts",
+        "told",
         "uid",
         "unexpected",
         "version",
@@ -106,6 +116,7 @@ class Track:
         self.log_policy: LogBackupRetryPolicy | None = None
         self.state: MachineState | None = None
         self.begun: set[str] = set()
+        self.told: dict[tuple[str, str], int] = {}
         self.since: dict[str, int] = {}
         self.entries: deque[Entry] = deque(maxlen=keep)
         self.dropped = 0
@@ -186,7 +197,10 @@ class Track:
             return ()
         created = (leg.step.event.uid for leg in legs if leg.step.event.name in CREATED)
         self.begun.update(uid for uid in created if uid in self.jobs)
-        entries = tuple(entry for leg in legs for entry in entries_of(machine, leg))
+        times = self._times(legs, now)
+        entries = tuple(
+            entry for leg, when in zip(legs, times, strict=True) for entry in entries_of(machine, leg, when)
+        )
         for entry in entries:
             if entry.source != entry.target:
                 self.since[entry.target] = entry.at
@@ -194,6 +208,25 @@ class Track:
         self.dropped += max(len(self.entries) + len(entries) - self.keep, 0)
         self.entries.extend(entries)
         return entries
+
+    def _times(self, legs: Sequence[Leg], now: int) -> list[When]:
+        """When each leg was taken. What was told before tells of then: that it came again is inferred. What has no
+        time of its own was not later than the next that has."""
+        found = []
+        for leg in legs:
+            event = leg.step.event
+            fact = event.name, event.subject
+            timed = leg.timed and self.told.get(fact) != event.at
+            if timed:
+                self.told[fact] = event.at
+            found.append(When(event.at if timed else now, leg.inferred or leg.timed != timed, timed))
+        latest = now
+        for i, when in reversed(list(enumerate(found))):
+            if when.timed:
+                latest = when.at
+            else:
+                found[i] = when._replace(at=min(now, latest))
+        return found
 
     def _note_since(self, machine: Machine, target: MachineState, now: int) -> None:
         leaves = machine.leaves(target.configuration)
@@ -218,7 +251,7 @@ def _moved_leaf(machine: Machine, start: MachineState, target: MachineState) -> 
     return next((pair for pair in pairs if pair[0] != pair[1]), (start.configuration[-1], target.configuration[-1]))
 
 
-def entries_of(machine: Machine, leg: Leg) -> list[Entry]:
+def entries_of(machine: Machine, leg: Leg, when: When) -> list[Entry]:
     """One line for every transition of a step: a step that moves two regions has two."""
     step = leg.step
     before, after = machine.leaves(step.before.configuration), machine.leaves(step.after.configuration)
@@ -229,15 +262,15 @@ def entries_of(machine: Machine, leg: Leg) -> list[Entry]:
         target = _leaf_under(machine, transition.target or transition.source, after)
         found.append(
             Entry(
-                step.event.at,
+                when.at,
                 step.event.name,
                 source,
                 target,
                 guards,
                 step.after.context.attempt,
                 step.event.subject,
-                leg.inferred,
-                not leg.timed,
+                when.inferred,
+                not when.timed,
                 transition.doc,
             )
         )

@@ -158,6 +158,39 @@ def test_a_wish_that_was_mended_was_complete_when_the_record_says_so() -> None:
     assert [(leg.step.event.name, text_of(leg.step.event.at)) for leg in legs] == [("completed", at(3))]
 
 
+@pytest.mark.parametrize("lane", ["backoff_waiting", "verifying", "held"])
+def test_what_was_complete_before_a_failure_does_not_tell_what_came_after_it(lane: str) -> None:
+    """The operator saw the task no more, and then that an error had paused it: nobody reports anything complete."""
+    conditions = [
+        condition("Complete", at(0)),
+        condition("Failed", at(1), reason="LogBackupTaskNotFound"),
+        condition("RetryFailed", at(3), reason="LogBackupErrorPaused"),
+    ]
+    sub = {"command": START, "phase": "RetryFailed", "conditions": conditions}
+    status = {"phase": "RetryFailed", "commitTs": "400036290571534337", "logSubCommandStatuses": {START: sub}}
+    seen = observation(written(detectFailedAt=at(1)), state=lane, since=at(2), status=status)
+    start, target = standing(lane, seen, PLANNED), log.state_of(seen)
+    assert target.configuration[-1] == "idle"
+    legs = path_between(log.LIFECYCLE, start, target, log.LIFECYCLE.evidence_of(seen), clock(4))
+    assert legs is not None
+    (leg,) = legs
+    assert (leg.step.event.name, leg.step.event.at, leg.inferred, leg.timed) == ("completed", clock(4), True, False)
+
+
+def test_a_failure_that_is_known_already_is_not_told_by_the_first_record_of_its_episode() -> None:
+    """The operator ran the command again by itself while its second retry waited, and that has failed too."""
+    first = written(1, realRetryAt=at(2), jobUid="j-0")
+    second = written(2, detectFailedAt=at(3), expectedRetryAt=at(5), jobUid="")
+    seen = observation(first, second, state="backoff_waiting", since=at(3))
+    known = (PLANNED._replace(real=clock(2)), PLANNED._replace(number=2, detected=clock(3), expected=clock(5)))
+    start, target = standing("failed", seen, *known), log.state_of(seen)
+    legs = path_between(log.LIFECYCLE, start, target, log.LIFECYCLE.evidence_of(seen), clock(4))
+    assert legs is not None
+    assert [(leg.step.event.name, leg.step.event.at, leg.inferred) for leg in legs] == [
+        ("failure_recorded", clock(4), True)
+    ]
+
+
 def test_a_superseded_wish_had_changed_when_that_was_seen() -> None:
     seen = observation(written(supersededAt=at(4)), state="", spec={"logStop": True})
     before = standing("backoff_waiting", seen, PLANNED)

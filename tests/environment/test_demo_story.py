@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm.adapter import cause_of, retries_of
+from fsm.adapter import Observation, cause_of, retries_of
 from fsm.environment import kubelet
 from fsm.environment.demo import DRAWN, ERROR, FAULTS, QUIET, Act, Change, Happening, LogRetryStory
 from fsm.environment.simulation import Task
@@ -76,7 +77,7 @@ def test_an_error_pause_is_left_alone_until_somebody_resumes_by_hand_and_then_it
     resumed = texts.index("has mended the cause, and resumes the task by hand: br log resume")
     mended = texts.index("writes what the task shows: phase Running", resumed)
     assert paused < left < resumed < mended
-    assert not any(text.startswith("tells the operator that the log backup is paused") for text in texts)
+    assert not any("that the log backup is paused" in text for text in texts)
     assert story.reached == ALL
 
 
@@ -104,6 +105,142 @@ def test_after_a_task_is_resumed_by_hand_the_companion_and_the_operator_do_not_u
         phases = [str(each.status.phase) for each in (*before, *after)]
         mends = [pair for pair in pairwise(phases) if pair == ("RetryFailed", "Running")]
         assert 1 <= len(mends) <= 2, seed
+
+
+# ------------------------------------------------------------------ the companion's lines
+
+
+def companions(told: Iterable[Happening]) -> list[tuple[Act, Change]]:
+    """Each line of the companion with the watch item of that write."""
+    found, waiting = [], []
+    for each in told:
+        if isinstance(each, Act):
+            if each.who == "companion" and not each.text.startswith("leaves it so"):
+                waiting.append(each)
+        elif waiting:
+            found += [(act, each) for act in waiting]
+            waiting = []
+    assert not waiting
+    return found
+
+
+def _check_companion(told: list[Happening]) -> None:
+    """Each of its lines is of the second of its write, and says what that write says."""
+    for act, change in companions(told):
+        assert act.at == change.at
+        if isinstance(change.object, Backup):
+            _check_line(act.text, change.object)
+        else:
+            assert act.text.startswith("deletes Job ")
+            assert isinstance(change.object, Job)
+
+
+def _check_line(text: str, backup: Backup) -> None:
+    phase, subs = str(backup.status.phase), backup.status.log_sub_command_statuses
+    status = retries_of(Observation(backup)).status
+    handed_over = re.search(r": tells the operator (?:once more )?to run (\S+) again", text)
+    if handed_over is not None:
+        assert subs[handed_over[1]].phase == "RetryFailed"
+    elif "tells the operator" in text:
+        assert "that the log backup is paused, to resume it" in text
+        assert (phase, str(subs["log-pause"].phase)) == ("Paused", "Complete")
+    elif text.startswith("writes what the task shows"):
+        assert text == f"writes what the task shows: phase {phase}"
+    elif text.endswith("nothing follows from that yet"):
+        assert status.state == "verifying"
+    elif text.startswith("goes on with "):
+        assert status.state == "backoff_waiting"
+    elif text.startswith("writes once more"):
+        assert str(subs[text.split()[4]].phase) == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("policy", "seed", "faults", "lines"),
+    [
+        pytest.param(
+            "{}",
+            1,
+            {"pd": 1, "oom": 0},
+            [
+                "records that log-start failed (LogBackupTaskNotFound); retry 1 is due at 2026-11-22T02:01:37Z",
+                "looks at the task (Unknown), as retry 1 of log-start is due: nothing follows from that yet",
+                "looks at the task (Running): log-start is done, and the Backup is mended to say so",
+            ],
+            id="a task that cannot be seen",
+        ),
+        pytest.param(
+            "attemptTimeout: 1s",
+            1,
+            {},
+            [
+                "deletes Job backup-demo-log-log-start, which is not finished, in the foreground",
+                "goes on with log-start: retry 1 is due at 2026-11-22T02:00:39Z",
+            ],
+            id="a Job that had to go is gone",
+        ),
+        pytest.param(
+            "{}",
+            10,
+            {"program": 1, "crash": 1, "lost": 1},
+            [
+                "records that log-resume failed (ResumeLogBackuFailed, Error); retry 1 is due at 2026-11-22T02:09:24Z",
+                "looks at the task (Paused): tells the operator to run log-resume again, retry 1",
+            ],
+            id="a failed resume",
+        ),
+        pytest.param(
+            "minRetryDuration: 1s",
+            15,
+            {"node": 4, "lag": 1, "oom": 0},
+            [
+                "looks at the task (Running): tells the operator to run log-stop again, retry 1",
+                "looks at the task (Running): tells the operator once more to run log-stop again, retry 1; "
+                "a late word of the failed attempt had hidden that",
+            ],
+            id="a retry that was hidden",
+        ),
+        pytest.param(
+            "{maxRetryTimes: 1, onExhausted: Fail, minRetryDuration: 1s}",
+            0,
+            {"node": 4, "job_deletion": 2, "oom": 0},
+            [
+                "retries log-stop no more: maxRetryTimes is used up",
+                "writes once more that log-stop has failed; a late word had hidden that",
+            ],
+            id="an end that was hidden",
+        ),
+    ],
+)
+def test_a_line_of_the_companion_says_what_it_wrote(
+    policy: str, seed: int, faults: dict[str, int], lines: list[str]
+) -> None:
+    _, told = story_of(policy, seed, **faults)
+    said = acts(told, "companion")
+    assert lines[0] in said
+    first = said.index(lines[0])
+    assert said[first : first + len(lines)] == lines
+
+
+def test_what_the_companion_writes_twice_has_two_lines_each_of_its_own_second() -> None:
+    """The operator remembers for a minute what it has read of the task, and has written over the first."""
+    _, told = story_of("{}", 1)
+    resumed = next(each.at for each in told if isinstance(each, Act) and "by hand" in each.text)
+    mended = [(act, change.object) for act, change in companions(told) if act.at >= resumed]
+    assert [act.text for act, _ in mended] == ["writes what the task shows: phase Running"] * 2
+    assert mended[1][0].at - mended[0][0].at > 60
+    assert [str(each.status.phase) for _, each in mended if isinstance(each, Backup)] == ["Running", "Running"]
+
+
+@pytest.mark.parametrize("seed", [1, 12, 31])
+def test_a_pause_is_said_to_be_left_so_once_the_companion_has_seen_it(seed: int) -> None:
+    story = LogRetryStory("{}", random.Random(seed), {"companion": 1, "lag": 1})
+    sightings = [
+        story.companion.sighting
+        for each in story.happenings()
+        if isinstance(each, Act) and each.text.startswith("leaves it so")
+    ]
+    seen = [(str(each.backup.status.phase), str(each.task)) for each in sightings if each is not None]
+    assert seen == [("RetryFailed", "Paused")]
 
 
 # ------------------------------------------------------------------ policies at their boundaries
@@ -219,6 +356,7 @@ def test_whatever_happens_the_story_ends_and_nothing_is_wrong_in_it(
         assert story.reached == ALL
     _check_versions(told)
     _check_one_at_a_time(told)
+    _check_companion(told)
 
 
 def _check_versions(told: list[Happening]) -> None:

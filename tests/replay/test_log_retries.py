@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import fsm
-from fsm.environment.demo import Change, LogRetryStory
+from fsm.cli.demo import item_of
+from fsm.environment.demo import DRAWN, Change, LogRetryStory
 from fsm.model import POLICY_ANNOTATION, LogBackupRetryPolicy, seconds_of
 from fsm.replay.fold import Fold
 from fsm.replay.merge import merged, observed_at
@@ -229,20 +230,49 @@ def test_the_newest_observed_time_knows_the_records_and_no_plan(status: Any, new
 
 
 def told_of(seed: int, policy: str = "{}", **faults: int) -> dict[str, Any]:
-    """The replay of a demonstration's watch items."""
+    """The replay of a demonstration's watch items, as they were received."""
     story = LogRetryStory(policy, random.Random(seed), faults)
-    items_of = [each for each in story.happenings() if isinstance(each, Change)]
-    return only(folded("".join(json.dumps({"type": e.type, "object": e.object.to_json()}) + "\n" for e in items_of)))
+    items_of = [item_of(each, 1) for each in story.happenings() if isinstance(each, Change)]
+    return only(folded("".join(each.text.decode() + "\n" for each in items_of)))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_log_backup_without_mishaps_is_told_without_a_guess_and_in_the_order_of_time(seed: int) -> None:
     """A resume reopens the pause when its Job is made, before the operator writes so: no step back is told for that."""
     entry = told_of(seed)
-    times = [each["at"] for each in entry["transitions"]]
-    assert times == sorted(times)
+    _check_order(entry)
     assert not [each for each in entry["transitions"] if each.get("inferred")]
     assert entry["unexpected"] == []
+
+
+def _check_order(entry: dict[str, Any]) -> None:
+    """One after the other; and what was inferred gives no time of its own."""
+    times = [each["at"] for each in entry["transitions"]]
+    assert times == sorted(times)
+    assert not [each for each in entry["transitions"] if each.get("inferred") and not each.get("atLeast")]
+
+
+MISHAPS = {
+    "an error pause that follows a task that was not found": (1, {"node": 1, "pd": 1, "companion": 1}),
+    "the same of a retry that is held": (13, {"crash": 1, "pd": 1, "companion": 1}),
+    "a Scheduled that comes late": (27, {}),
+    "another one, which no declared path explains": (10, {"program": 1, "crash": 1, "lost": 1}),
+    "a Job that the operator makes by itself": (28, {"job_deletion": 1, "api": 1, "companion": 1}),
+    "a Job that it makes and does not hear of": (31, {"job_deletion": 1, "api": 2}),
+    "a second failure that has no record of its own": (57, {"job_deletion": 1, "crash": 1, "lost": 1}),
+}
+
+
+@pytest.mark.parametrize(("seed", "faults"), MISHAPS.values(), ids=MISHAPS)
+def test_a_log_backup_with_mishaps_is_told_in_the_order_of_time(seed: int, faults: dict[str, int]) -> None:
+    _check_order(told_of(seed, **faults))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("seed", range(10))
+def test_after_any_fault_a_log_backup_is_told_in_the_order_of_time(name: str, seed: int) -> None:
+    _check_order(told_of(seed, **{"pd": 1, "kill": 1, name: 3}))
 
 
 def leading(entry: dict[str, Any], source: str, target: str) -> list[dict[str, Any]]:
