@@ -11,12 +11,14 @@ from fsm.adapter.snapshot import ALREADY_FAILED
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.machines import LogContext, Record
 from fsm.machines.log import SEEN_OF_TASK
-from fsm.model import BackupStatus, LogBackupRetryPolicy, LogCommand, Phase, RetryLimits, text_of
+from fsm.model import BackupStatus, Condition, LogBackupRetryPolicy, LogCommand, Phase, RetryLimits, text_of
 from fsm.rules import is_requeued
 
 BELIEVED = 60
 """Seconds for which the operator goes by what it has seen of the task (operator-semantics 6.4)."""
 HOUR = 3600
+AT_ONCE = 180
+"""Seconds within which the operator has looked again, and so has the companion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,12 @@ class Case:
 
     @property
     def is_given_up(self) -> bool:
-        """The companion has written that the command failed for good."""
+        """The companion has written that the command failed for good, since the failure came to stand where it does."""
         sub = self.status.log_sub_command_statuses.get(self.command)
         told = () if sub is None or sub.phase != Phase.FAILED else sub.conditions
-        return any((each.type, each.reason) == (Phase.FAILED, ALREADY_FAILED) for each in told)
+        since = time_of(self.retries.status.since) or 0
+        times = [time_of(each.last_transition_time) or 0 for each in told if each.reason == ALREADY_FAILED]
+        return any(at >= since for at in times)
 
     @property
     def unfinished(self) -> SeenJob | None:
@@ -101,6 +105,19 @@ class Case:
         return self.look().look is Look.HOLDS
 
     @property
+    def _told(self) -> list[Condition]:
+        """The conditions that give the command its phase."""
+        sub = self.status.log_sub_command_statuses.get(self.command)
+        both = () if sub is None else (*self.status.conditions, *sub.conditions)
+        return [each for each in both if sub is not None and each.type == sub.phase]
+
+    @property
+    def is_said_of_the_task(self) -> bool:
+        """The status says what the operator saw of a log backup that has started; it is no program's word."""
+        said = any(each.type == Phase.RETRY_FAILED or each.reason in SEEN_OF_TASK for each in self._told)
+        return said and bool(self.status.commit_ts)
+
+    @property
     def is_believed(self) -> bool:
         """The operator has told within the last minute what it saw of the task."""
         return self.now < self.believed_until
@@ -109,18 +126,22 @@ class Case:
     def believed_until(self) -> int:
         """The second in which the operator has to look at the task again, after what it told of it last. Where it says
         the same again and again over what was mended, that is waited for ever longer."""
-        sub = self.status.log_sub_command_statuses.get(self.command)
-        if sub is None:
-            return 0
-        mends = sum(self.now - HOUR < (time_of(each) or 0) for each in self.retries.status.mends)
-        again = min(BELIEVED << max(mends - 1, 0), HOUR) if mends and self.command == LogCommand.START else 0
-        told = [each for each in (*self.status.conditions, *sub.conditions) if each.type == sub.phase]
-        ends = [
-            (time_of(each.last_transition_time) or 0) + max(again, BELIEVED if each.reason in SEEN_OF_TASK else 0) + 1
-            for each in told
-            if each.reason in SEEN_OF_TASK or (again and sub.phase == Phase.RETRY_FAILED)
-        ]
-        return max(ends, default=0)
+        ends = [0]
+        for each in self._told:
+            at, is_seen = time_of(each.last_transition_time) or 0, each.reason in SEEN_OF_TASK
+            again = self._denied(at) if is_seen or each.type == Phase.RETRY_FAILED else 0
+            if is_seen or again:
+                ends.append(at + max(again, BELIEVED * is_seen) + 1)
+        return max(ends)
+
+    def _denied(self, at: int) -> int:
+        """Seconds to wait after what was said at that time: twice as many each time that a mend is denied at once, and
+        mended as soon as it may."""
+        wait, last = 0, None
+        for mend in (time_of(each) or 0 for each in self.retries.status.mends):
+            follows = last is not None and mend - last <= wait + AT_ONCE
+            wait, last = min(2 * wait, HOUR) if follows else BELIEVED, mend
+        return wait if last is not None and at - last <= AT_ONCE else 0
 
     @property
     def is_told(self) -> bool:

@@ -130,7 +130,7 @@ class _Deciding:
             self.status = mending.completed(case.observation, case.command, case.now)
             if _is_recorded(self.retries, case.command):
                 self.retries = self.retries.with_last(mended_at=text_of(case.now))
-            elif case.command == LogCommand.START and case.status.commit_ts:
+            elif lane_of(before) in ("idle", "aborted") and case.is_said_of_the_task:
                 self.retries = self.retries.with_mend(text_of(case.now))
         if leaf in WAITING:
             self._stand(leaf, step.after.context)
@@ -196,7 +196,9 @@ class _Deciding:
         if case.command == LogCommand.TRUNCATE:
             record = record.with_(log_truncating_until=case.observation.backup.spec.log_truncate_until)
         self.retries = self.retries.with_record(record)
-        unwritten = sub is None or sub.phase in ("", Phase.RETRY_FAILED, Phase.REPEATABLE) or case.is_of_an_older_wish
+        told = "" if sub is None else sub.phase
+        said_of_another = case.is_of_an_older_wish and told not in WORKING  # else the Job may be the older truncation's
+        unwritten = told in ("", Phase.RETRY_FAILED, Phase.REPEATABLE) or said_of_another
         if unwritten and case.unfinished is not None:
             self.status = mending.standing_still(case.observation.backup, case.command)
 
@@ -278,7 +280,7 @@ class _Deciding:
         """A late word of an attempt hides that the command has failed for good, or the policy says so only since."""
         case, leaf = self.case, lane_of(self.state)
         sub = case.status.log_sub_command_statuses.get(case.command)
-        hidden = case.unfinished is None and (sub is None or sub.phase in WORKING)
+        hidden = (case.unfinished is None or case.is_overdue) and (sub is None or sub.phase in WORKING)
         if not self.steps and leaf in ended_for_good(case) and hidden and not case.policy.suspend:
             self._give_up(leaf)
 
@@ -301,7 +303,7 @@ class _Deciding:
         case, leaf = self.case, lane_of(self.state)
         seen = case.unfinished
         ended = leaf in ENDED and leaf not in ended_for_good(case) and case.is_shown
-        in_the_way = leaf == "held" or ended or (leaf in AT_WORK and case.is_on_record)
+        in_the_way = leaf == "held" or ended or (leaf in (*AT_WORK, "idle") and case.is_on_record)
         wanted = in_the_way and not case.policy.suspend and case.is_overdue
         if seen is None or not wanted or seen.job.metadata.deletion_timestamp is not None:
             return ()
@@ -319,12 +321,12 @@ class _Deciding:
         if leaf == "retrying":
             since = case.terminating_since
             return (RequeueAt(silent_from(self.state.context) if since is None else since + PATIENCE),)
-        if leaf in AT_WORK and case.is_overdue:
+        if leaf in (*AT_WORK, "idle") and case.is_on_record:
             return (RequeueAt(case.now + WATCH_AGAIN),)
-        if leaf in (*AT_WORK, "aborted") and case.overdue_at is not None and not case.is_overdue:
+        if leaf in (*AT_WORK, *ENDED, "aborted") and case.overdue_at is not None and not case.is_overdue:
             return (RequeueAt(case.overdue_at),)
         if leaf == "aborted" and case.is_believed:
-            return (RequeueAt(case.believed_until),)
+            return (RequeueAt(min(case.believed_until, case.now + WATCH_AGAIN)),)
         if leaf == "idle" and self._waits_for_start():
             return (RequeueAt(case.now + WATCH_AGAIN),)
         forgotten = leaf == "idle" and case.limits is not None and is_forgotten(case)

@@ -353,10 +353,33 @@ def test_what_the_operator_denies_again_and_again_is_mended_ever_more_seldom(
     for seconds, patched in ((0, False), (wait, False), (wait + 1, True)):
         scene = look(backup, job_of("log-start", "Complete"), task=Task.RUNNING, now=clock(50) + seconds)
         assert bool(scene.outcome.patched) is (patched or wait == 0), seconds
+        assert scene.outcome.wake == 60, "it looks all the same, for what else may happen"
     assert (
         scene.standing.mends[-1]
         == scene.after.backup.status.log_sub_command_statuses["log-start"].conditions[0].last_transition_time
     )
+
+
+def test_what_is_denied_long_after_a_mend_is_denied_for_the_first_time() -> None:
+    """An error pauses the task every hour, and each time somebody resumes it."""
+    for mends in ([at(10), at(30)], [at(10), at(30), at(46)]):
+        backup = mended_and_denied(1, "LogBackupErrorPaused")
+        annotations = {**backup.metadata.annotations, STATUS_ANNOTATION: notes(mends=mends)}
+        backup = backup.with_(metadata=backup.metadata.with_(annotations=annotations))
+        for now, patched in ((clock(51), False), (clock(51, 1), True)):
+            scene = look(backup, job_of("log-start", "Complete"), task=Task.RUNNING, now=now)
+            assert bool(scene.outcome.patched) is patched
+
+
+def test_a_pause_that_the_operator_denies_is_mended_ever_more_seldom_too() -> None:
+    """Its connection to PD is broken for good (S10)."""
+    failed = [condition("Complete", at(49)), condition("Failed", at(50), reason="LogBackupTaskNotFound")]
+    backup = current("log-pause", "Failed", status={"phase": "Failed", **STARTED}, sub={"conditions": failed})
+    annotations = {**backup.metadata.annotations, STATUS_ANNOTATION: notes(mends=[at(47), at(49)])}
+    backup = backup.with_(metadata=backup.metadata.with_(annotations=annotations))
+    for now, mends in ((clock(52), 2), (clock(52, 1), 3)):
+        scene = look(backup, job_of("log-pause", "Complete"), task=Task.PAUSED, now=now)
+        assert (len(scene.standing.mends), scene.records) == (mends, ())
 
 
 def test_a_pause_by_hand_after_an_error_s_is_not_undone_where_only_the_companion_said_paused() -> None:
@@ -843,6 +866,24 @@ def test_failed_is_never_written_over_a_task_that_runs() -> None:
     assert again(scene.after._replace(jobs=()), clock(16)).outcome.state == "idle"
 
 
+def test_failed_of_an_earlier_time_does_not_end_what_was_let_go_on() -> None:
+    """The limits were raised; now they are passed again, and the task cannot be seen."""
+    sub = {"conditions": [condition("Failed", at(5), reason="AlreadyFailed")]}
+    went_on = notes(record(realRetryAt=at(3)), record(2), state="verifying", since=at(10))
+    backup = current(phase="Failed", policy=FAILS, notes=went_on, sub=sub)
+    scene = look(backup, job_of("log-start", *FAILED), task=Task.UNKNOWN, now=clock(12))
+    assert scene.outcome == Outcome("exhausted", (RECORDS,), "", (), 60)
+
+
+@pytest.mark.parametrize("minute", [15, 8], ids=["overdue", "not yet overdue"])
+def test_the_last_attempt_that_hangs_is_not_forgotten_whatever_its_program_writes_late(minute: int) -> None:
+    hung = notes(record(realRetryAt=at(3)), record(2, jobUid="j-2"), state="exhausted")
+    backup = current(policy=FAILS, notes=hung)
+    scene = look(backup, job_of(uid="j-2", created=at(4)), task=Task.ABSENT, now=clock(minute))
+    phase = scene.after.backup.status.log_sub_command_statuses["log-start"].phase
+    assert (phase, scene.outcome.wake) == (("Failed", None) if minute == 15 else ("Running", (14 - minute) * 60 + 1))
+
+
 def test_failed_is_not_written_while_the_policy_is_suspended() -> None:
     held = waiting(state="held", reason="Suspended")
     backup = current(policy={**FAILS, "suspend": True}, notes=held)
@@ -874,7 +915,7 @@ def test_failed_is_written_whenever_the_policy_says_so_and_again_over_a_late_wor
     assert scene.after.backup.status.log_sub_command_statuses["log-start"].phase == "Failed"
     assert again(scene.after, AFTER + 1).decision.effects == ()
     at_work = look(fail, job_of("log-start", uid="j-4", created=at(3)), task=Task.ABSENT)
-    assert at_work.decision.effects == (), "it may do its work yet"
+    assert at_work.outcome == Outcome("exhausted", (), "", (), clock(13, 1) - AFTER), "it may do its work yet"
 
 
 def test_limits_that_are_raised_go_on_with_what_has_failed_for_good() -> None:
@@ -1104,6 +1145,24 @@ def test_the_failure_of_an_older_truncation_s_job_is_not_counted_again_for_the_n
     assert scene.outcome.deleted == ("t-5",)
     assert [(each.job_uid, each.superseded_at) for each in scene.records] == [("t-5", at(1000))]
     assert again(scene.after, clock(1001)).outcome == Outcome("running", (), "", ("t-5",), 60)
+
+
+def test_the_job_of_an_older_truncation_that_was_given_up_makes_room_for_the_new_one() -> None:
+    older = record(2, command="log-truncate", jobUid="t-5", logTruncatingUntil="4", supersededAt=at(900))
+    said = condition("Failed", at(800), reason="AlreadyFailed")
+    sub = {"logTruncatingUntil": "4", "conditions": [said]}
+    backup = current("log-truncate", "Failed", policy=FAILS, notes=notes(older), sub=sub)
+    scene = look(backup, job_of("log-truncate", uid="t-5"), now=clock(1000))
+    assert scene.outcome == Outcome("idle", (), "", ("t-5",), 60)
+
+
+def test_the_job_of_an_older_truncation_keeps_its_point() -> None:
+    """Else it would complete the new one, which would never be run."""
+    sub = {"logTruncatingUntil": "4", "conditions": [condition("Scheduled"), condition("Running")]}
+    backup = current("log-truncate", sub=sub)
+    scene = look(backup, job_of("log-truncate", uid="t-5"), now=clock(1000))
+    assert scene.outcome.deleted == ("t-5",)
+    assert scene.after.backup.status.log_sub_command_statuses["log-truncate"].log_truncating_until == "4"
 
 
 def test_the_job_of_a_truncation_that_is_complete_is_not_taken_for_the_next_one_s() -> None:

@@ -160,11 +160,12 @@ def _check_line(text: str, backup: Backup) -> None:
         pytest.param(
             "{}",
             1,
-            {"pd": 1, "oom": 0},
+            {"pd": 1},
             [
-                "records that log-start failed (LogBackupTaskNotFound); retry 1 is due at 2026-11-22T02:01:37Z",
+                "records that log-start failed (BackoffLimitExceeded, OOMKilled); retry 1 is due at "
+                "2026-11-22T02:00:51Z",
                 "looks at the task (Unknown), as retry 1 of log-start is due: nothing follows from that yet",
-                "looks at the task (Running): log-start is done, and the Backup is mended to say so",
+                "looks at the task (Absent): tells the operator to run log-start again, retry 1",
             ],
             id="a task that cannot be seen",
         ),
