@@ -269,13 +269,11 @@ def _goes_on(observation: Observation, command: str) -> bool:
     if last.mended_at is not None or is_off(observation.backup, last):
         return False
     sub = observation.backup.status.log_sub_command_statuses.get(command)
-    if last.real_retry_at is None and not is_done(sub, last) and not _is_another(newest_of(observation, command), last):
-        return True
-    return _healthy(observation, command, time_of(last.detect_failed_at) or 0) * SECOND < limits.reset_after
+    return not is_done(sub, last) or _healthy(observation, command) * SECOND < limits.reset_after
 
 
-def _healthy(observation: Observation, command: str, since: int) -> int:
-    """Seconds for which the command was complete after its last failure, before anything else was seen of it."""
+def _healthy(observation: Observation, command: str) -> int:
+    """Seconds for which the command was complete, before anything else was seen of it."""
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     if sub is None:
         return 0
@@ -286,7 +284,7 @@ def _healthy(observation: Observation, command: str, since: int) -> int:
     seen = [*times.values(), *((time_of(ended.last_transition_time) or 0,) if ended is not None else ())]
     seen += [job.created_at] if job is not None else []
     later = [at for at in seen if at > completed]
-    return min(later, default=completed) - completed if completed > since else 0
+    return min(later, default=completed) - completed
 
 
 def newest_of(observation: Observation, command: str) -> SeenJob | None:

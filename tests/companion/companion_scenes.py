@@ -195,6 +195,6 @@ def phase_of(command: str) -> str:
 
 __all__ = [
     "BORN", "COMMANDS", "COMMIT_TS", "NO_JITTER", "RECORDS", "STARTED", "Outcome", "Phase", "Scene", "Task",
-    "again", "annotated", "at", "clock", "condition", "current", "job_of", "lane", "look", "notes", "phase_of",
+    "again", "annotated", "at", "clock", "condition", "current", "job_of", "look", "notes", "phase_of",
     "record", "touched", "written",
 ]  # fmt: skip

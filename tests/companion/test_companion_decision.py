@@ -22,6 +22,7 @@ from companion_scenes import (
     condition,
     current,
     job_of,
+    lane,
     look,
     notes,
     phase_of,
@@ -1205,6 +1206,15 @@ def test_a_retry_that_was_at_work_when_the_wish_changed_is_superseded_whatever_f
     dead = look(backup, job_of("log-pause", *FAILED, uid=job, created=at(4)), task=Task.RUNNING, now=clock(9))
     assert [each.superseded_at for each in dead.records] == [at(9), None]
     assert again(dead.after, clock(10)).outcome.patched == ()
+
+
+def test_a_retry_that_began_long_after_the_command_was_complete_is_the_episode_s_still() -> None:
+    """It was complete between the failure and the retry, by whoever's doing, and is not since."""
+    late = notes(record(command="log-pause", realRetryAt=at(90)), state="retrying")
+    sub = {"conditions": [condition("Complete", at(3))]}
+    for jobs in ((), (job_of("log-pause", *FAILED),)):
+        scene = look(current("log-pause", "RetryFailed", notes=late, sub=sub), *jobs, task=Task.RUNNING, now=clock(91))
+        assert (lane(scene.state), len(scene.state.context.records)) == ("retrying", 1)
 
 
 def test_what_runs_again_long_after_it_was_complete_begins_an_episode_though_nothing_is_written_of_it() -> None:
