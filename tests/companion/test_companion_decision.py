@@ -1211,7 +1211,7 @@ def test_a_retry_that_was_at_work_when_the_wish_changed_is_superseded_whatever_f
 def test_a_retry_that_began_long_after_the_command_was_complete_is_the_episode_s_still() -> None:
     """It was complete between the failure and the retry, by whoever's doing, and is not since."""
     late = notes(record(command="log-pause", realRetryAt=at(90)), state="retrying")
-    sub = {"conditions": [condition("Complete", at(3))]}
+    sub = {"conditions": [condition("Complete", at(3)), condition("Scheduled", at(80))]}
     for jobs in ((), (job_of("log-pause", *FAILED),)):
         scene = look(current("log-pause", "RetryFailed", notes=late, sub=sub), *jobs, task=Task.RUNNING, now=clock(91))
         assert (lane(scene.state), len(scene.state.context.records)) == ("retrying", 1)
