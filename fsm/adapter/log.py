@@ -26,7 +26,7 @@ from fsm.adapter.log_facts import (
     superseded_at,
     without_next_job,
 )
-from fsm.adapter.log_retry import limits_in_force, policy_for, records_for, retried_state, retries_of
+from fsm.adapter.log_retry import limits_in_force, policy_for, records_for, retried_state, retries_of, written_at
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.errors import UsageError
 from fsm.kernel import Event, MachineState
@@ -120,7 +120,8 @@ def _plain_state(observation: Observation, command: str) -> str:
             return "wished"
         return "failed" if job is not None and (job.failed or job.vanished) else WORKING[sub.phase]
     if command == LogCommand.TRUNCATE and _differs(observation, command, sub):
-        return "scheduled" if job is not None and job.at_work and _is_after(job, sub) else "wished"
+        is_next = job is not None and job.at_work and job.created_at >= written_at(sub)
+        return "scheduled" if is_next else "wished"
     if sub.phase in SETTLED:
         return SETTLED[sub.phase]
     return {Phase.FAILED: "aborted", Phase.INVALID: "invalid"}.get(sub.phase, "wished")
@@ -131,11 +132,6 @@ def _differs(observation: Observation, command: str, sub: LogSubCommandStatus) -
     spec = observation.backup.spec
     current = current_command(observation.backup) == command
     return current and command == LogCommand.TRUNCATE and sub.log_truncating_until != spec.log_truncate_until
-
-
-def _is_after(job: SeenJob, sub: LogSubCommandStatus) -> bool:
-    """The Job was made after everything that is said of the command."""
-    return job.created_at >= max((time_of(each.last_transition_time) or 0 for each in sub.conditions), default=0)
 
 
 def _is_of_an_older_wish(observation: Observation, command: str, sub: LogSubCommandStatus, job: SeenJob | None) -> bool:

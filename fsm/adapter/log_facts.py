@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fsm.adapter.log_retry import is_done, limits_in_force, retries_of
+from fsm.adapter.log_retry import is_done, limits_in_force, retries_of, written_at
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.kernel import Event
 from fsm.machines.log_retry import WAITING
@@ -82,7 +82,7 @@ def without_next_job(observation: Observation) -> Observation:
     first, *later = observation.jobs_named(log_job_name(observation.backup.metadata.name, command)) or (None,)
     record = _newest(observation, command)
     known = [] if record is None or not record.is_open or first is None else [first]
-    written = max((time_of(each.last_transition_time) or 0 for each in sub.conditions), default=0)
+    written = written_at(sub)
     ahead = {each.uid for each in (*later, *known) if each.created_at > written and not _is_of(record, each)}
     if not ahead:
         return observation

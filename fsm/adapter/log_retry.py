@@ -146,7 +146,6 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
     last = retries.status.last
     if retries.limits(command) is None:
         return plain
-    off = last is None or is_off(observation.backup, last)
     sub = observation.backup.status.log_sub_command_statuses.get(command)
     if plain == "wished" and _is_resumed(observation.backup, retries, command):
         plain = "aborted"
@@ -154,6 +153,7 @@ def retried_state(observation: Observation, command: str, plain: str, job: SeenJ
         plain = "scheduled"  # its Scheduled was never written
     if last is None or last.command != command or plain in ("complete", "repeatable", "invalid"):
         return plain
+    off = is_off(observation.backup, last)
     if command != current_command(observation.backup):
         gone = job is None and off
         return "superseded" if plain in ("failed", "aborted") or gone or _is_handed_over(sub, last) else plain
@@ -194,6 +194,11 @@ def completed_at(sub: LogSubCommandStatus | None) -> int:
     conditions = () if sub is None else sub.conditions
     times = (time_of(each.last_transition_time) or 0 for each in conditions if each.type == Phase.COMPLETE)
     return min(max(times, default=0), LATEST)
+
+
+def written_at(sub: LogSubCommandStatus) -> int:
+    """When something was last written of the command (Unix seconds), 0 where nothing was."""
+    return max((time_of(each.last_transition_time) or 0 for each in sub.conditions), default=0)
 
 
 def _is_another(job: SeenJob | None, last: LogRetryRecord) -> bool:

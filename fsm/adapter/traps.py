@@ -14,6 +14,7 @@ from fsm.adapter.jobs import cause_of
 from fsm.adapter.log_retry import limits_in_force, retries_of
 from fsm.adapter.observation import Observation, SeenJob, time_of
 from fsm.kernel import MachineState
+from fsm.machines.log import TASK_NOT_FOUND
 from fsm.model import CleanPolicy, LogCommand, Phase, text_of
 from fsm.rules import (
     FINALIZER,
@@ -195,7 +196,7 @@ def _not_found(case: Case, command: str) -> Said | None:
     if not _current(case, command) or sub is None or sub.phase != Phase.FAILED or _is_retried(case, command):
         return None
     failed = next((c for c in sub.conditions if c.type == Phase.FAILED), None)
-    return Said() if failed is not None and failed.reason == "LogBackupTaskNotFound" else None
+    return Said() if failed is not None and failed.reason == TASK_NOT_FOUND else None
 
 
 def _not_repeatable(case: Case, command: str) -> Said | None:

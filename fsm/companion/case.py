@@ -11,12 +11,22 @@ from fsm.adapter.snapshot import ALREADY_FAILED
 from fsm.companion.looking import Finding, Look, look_of
 from fsm.machines import LogContext, Record
 from fsm.machines.log import SEEN_OF_TASK
-from fsm.model import BackupStatus, Condition, LogBackupRetryPolicy, LogCommand, Phase, RetryLimits, text_of
+from fsm.model import (
+    BackupStatus,
+    Condition,
+    LogBackupRetryPolicy,
+    LogCommand,
+    LogSubCommandStatus,
+    Phase,
+    RetryLimits,
+    text_of,
+)
 from fsm.rules import is_requeued
 
 BELIEVED = 60
 """Seconds for which the operator goes by what it has seen of the task (operator-semantics 6.4)."""
-HOUR = 3600
+LONGEST = 3600
+"""Seconds; no mend of what the operator denies waits longer."""
 AT_ONCE = 180
 """Seconds within which the operator has looked again, and so has the companion."""
 
@@ -46,25 +56,26 @@ class Case:
         return self.observation.backup.status
 
     @property
+    def sub(self) -> LogSubCommandStatus | None:
+        """What the status says of the command."""
+        return self.status.log_sub_command_statuses.get(self.command)
+
+    @property
     def is_of_an_older_wish(self) -> bool:
         """What stands in the status is a truncation to another point: the operator runs the new one by itself (6.2)."""
-        sub = self.status.log_sub_command_statuses.get(self.command)
-        until = self.observation.backup.spec.log_truncate_until
+        sub, until = self.sub, self.observation.backup.spec.log_truncate_until
         return self.command == LogCommand.TRUNCATE and sub is not None and sub.log_truncating_until != until
 
     @property
     def is_on_record(self) -> bool:
         """The Job is an older truncation's, and its failure is on record as that one's."""
-        records = self.retries.status.records
-        return self.is_of_an_older_wish and any(
-            each.job_uid == self.job.uid for each in records if self.job is not None
-        )
+        uids = {each.job_uid for each in self.retries.status.records}
+        return self.is_of_an_older_wish and self.job is not None and self.job.uid in uids
 
     @property
     def is_given_up(self) -> bool:
         """The companion has written that the command failed for good, since the failure came to stand where it does."""
-        sub = self.status.log_sub_command_statuses.get(self.command)
-        told = () if sub is None or sub.phase != Phase.FAILED else sub.conditions
+        told = () if self.sub is None or self.sub.phase != Phase.FAILED else self.sub.conditions
         since = time_of(self.retries.status.since) or 0
         times = [time_of(each.last_transition_time) or 0 for each in told if each.reason == ALREADY_FAILED]
         return any(at >= since for at in times)
@@ -107,9 +118,8 @@ class Case:
     @property
     def _told(self) -> list[Condition]:
         """The conditions that give the command its phase."""
-        sub = self.status.log_sub_command_statuses.get(self.command)
-        both = () if sub is None else (*self.status.conditions, *sub.conditions)
-        return [each for each in both if sub is not None and each.type == sub.phase]
+        sub = self.sub
+        return [] if sub is None else [e for e in (*self.status.conditions, *sub.conditions) if e.type == sub.phase]
 
     @property
     def is_said_of_the_task(self) -> bool:
@@ -119,7 +129,7 @@ class Case:
 
     @property
     def is_believed(self) -> bool:
-        """The operator has told within the last minute what it saw of the task."""
+        """The operator has told of late what it saw of the task, and has not had to look again."""
         return self.now < self.believed_until
 
     @property
@@ -129,9 +139,9 @@ class Case:
         ends = [0]
         for each in self._told:
             at, is_seen = time_of(each.last_transition_time) or 0, each.reason in SEEN_OF_TASK
-            again = self._denied(at) if is_seen or each.type == Phase.RETRY_FAILED else 0
-            if is_seen or again:
-                ends.append(at + max(again, BELIEVED * is_seen) + 1)
+            denied = self._denied(at) if is_seen or each.type == Phase.RETRY_FAILED else 0
+            wait = max(denied, BELIEVED if is_seen else 0)
+            ends += [at + wait + 1] if wait else []
         return max(ends)
 
     def _denied(self, at: int) -> int:
@@ -140,14 +150,13 @@ class Case:
         wait, last = 0, None
         for mend in (time_of(each) or 0 for each in self.retries.status.mends):
             follows = last is not None and mend - last <= wait + AT_ONCE
-            wait, last = min(2 * wait, HOUR) if follows else BELIEVED, mend
+            wait, last = min(2 * wait, LONGEST) if follows else BELIEVED, mend
         return wait if last is not None and at - last <= AT_ONCE else 0
 
     @property
     def is_told(self) -> bool:
         """The operator reads that it shall run the command again; a late word of the failed attempt may hide that."""
-        sub = self.status.log_sub_command_statuses.get(self.command)
-        return sub is None or sub.phase == Phase.RETRY_FAILED
+        return self.sub is None or self.sub.phase == Phase.RETRY_FAILED
 
     def not_taken_up(self, since: int) -> Finding:
         """The retry was handed over, and nothing comes of it."""

@@ -166,8 +166,7 @@ class _Deciding:
     def _begins_at(self) -> int:
         """What was complete before, by another's clock too, is not what the retry completes."""
         case = self.case
-        sub = case.status.log_sub_command_statuses.get(case.command)
-        return case.now if self._resumes else min(max(case.now, completed_at(sub) + 1), LATEST)
+        return case.now if self._resumes else min(max(case.now, completed_at(case.sub) + 1), LATEST)
 
     def _begun(self) -> BackupStatus:
         """The operator is told to run the command again; a task that an error has paused it resumes, once it is told
@@ -181,10 +180,9 @@ class _Deciding:
         """While it waits the operator shall leave the command alone; where it does not yet it is told."""
         case, new = self.case, context.records[-1]
         blamed = case.blamed(new.original)
-        sub = case.status.log_sub_command_statuses.get(case.command)
         record = LogRetryRecord(
             retry_num=new.number,
-            detect_failed_at=text_of(max(new.detected, completed_at(sub))),  # another's clock may be ahead
+            detect_failed_at=text_of(max(new.detected, completed_at(case.sub))),  # another's clock may be ahead
             expected_retry_at=text_of(new.expected),
             retry_reason=new.reason,
             original_reason=new.original,
@@ -196,7 +194,7 @@ class _Deciding:
         if case.command == LogCommand.TRUNCATE:
             record = record.with_(log_truncating_until=case.observation.backup.spec.log_truncate_until)
         self.retries = self.retries.with_record(record)
-        told = "" if sub is None else sub.phase
+        told = "" if case.sub is None else case.sub.phase
         said_of_another = case.is_of_an_older_wish and told not in WORKING  # else the Job may be the older truncation's
         unwritten = told in ("", Phase.RETRY_FAILED, Phase.REPEATABLE) or said_of_another
         if unwritten and case.unfinished is not None:
@@ -218,29 +216,28 @@ class _Deciding:
         if record is None or record is self.retries.last or record.superseded_at or record.mended_at:
             return
         at_work = command_state_of(observation, command) in AT_WORK and job_of(observation, command) is not None
-        streams = command == LogCommand.START and bool(self.case.status.commit_ts)
         sub = self.case.status.log_sub_command_statuses.get(command)
-        if not (at_work or streams or is_done(sub, record)):
+        if not (at_work or self._streams(command) or is_done(sub, record)):
             self.retries = self.retries.with_superseded(record, text_of(self.case.now))
 
     def _supersede_last(self) -> None:
+        """Where another command is wished, or a truncation to another point."""
         last = self.retries.last
         if last is None or last.superseded_at or last.mended_at:
             return
         if last.command == self.case.command:
-            sub = self.case.status.log_sub_command_statuses.get(last.command)
-            if is_off(self.case.observation.backup, last) and not is_done(sub, last):
-                self._end_as_superseded()
-            return
-        state = command_state_of(self.case.observation, last.command)
-        streams = last.command == LogCommand.START and bool(self.case.status.commit_ts)
-        pending = last.is_open and state not in ("complete", "repeatable")
-        if pending or (state == "superseded" and not streams):
-            self._end_as_superseded()
+            is_over = is_off(self.case.observation.backup, last) and not is_done(self.case.sub, last)
+        else:
+            state = command_state_of(self.case.observation, last.command)
+            pending = last.is_open and state not in ("complete", "repeatable")
+            is_over = pending or (state == "superseded" and not self._streams(last.command))
+        if is_over:
+            self.retries = self.retries.with_superseded(last, text_of(self.case.now))
+            self.retries = self.retries.with_(state="", reason="", message="", since=None)
 
-    def _end_as_superseded(self) -> None:
-        self.retries = self.retries.with_last(superseded_at=text_of(self.case.now))
-        self.retries = self.retries.with_(state="", reason="", message="", since=None)
+    def _streams(self, command: str) -> bool:
+        """It is the start of a log backup that has started: what fails of it since is no other wish's business."""
+        return command == LogCommand.START and bool(self.case.status.commit_ts)
 
     def _adopt(self) -> None:
         """A command waits for a log-start that nobody reported complete, and whose task runs."""
@@ -279,9 +276,8 @@ class _Deciding:
     def _give_up_again(self) -> None:
         """A late word of an attempt hides that the command has failed for good, or the policy says so only since."""
         case, leaf = self.case, lane_of(self.state)
-        sub = case.status.log_sub_command_statuses.get(case.command)
-        hidden = (case.unfinished is None or case.is_overdue) and (sub is None or sub.phase in WORKING)
-        if not self.steps and leaf in ended_for_good(case) and hidden and not case.policy.suspend:
+        hidden = (case.unfinished is None or case.is_overdue) and (case.sub is None or case.sub.phase in WORKING)
+        if not self.steps and leaf in ended_for_good(case) and hidden:
             self._give_up(leaf)
 
     def _patch(self) -> PatchBackup | None:

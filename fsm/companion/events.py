@@ -135,8 +135,8 @@ def _completed(case: Case) -> Event:
 def is_forgotten(case: Case) -> bool:
     """A log backup that has started and is marked RetryFailed: nothing in the operator ever says Running again (S9)."""
     is_start = case.command == LogCommand.START and bool(case.status.commit_ts) and not case.policy.suspend
-    sub = case.status.log_sub_command_statuses.get(case.command)
-    return is_start and case.status.phase == Phase.RETRY_FAILED and sub is not None and sub.phase == Phase.RETRY_FAILED
+    marked = case.sub is not None and case.sub.phase == Phase.RETRY_FAILED == case.status.phase
+    return is_start and marked
 
 
 def ended_for_good(case: Case) -> tuple[str, ...]:

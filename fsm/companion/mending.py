@@ -6,6 +6,7 @@ Written with the operator's own status updater, so that it is what the operator 
 from __future__ import annotations
 
 from fsm.adapter import Observation
+from fsm.adapter.snapshot import ALREADY_FAILED
 from fsm.model import Backup, BackupStatus, Condition, LogCommand, LogSubCommandStatus, ObjectMeta, Phase
 from fsm.reference import storage_path
 from fsm.rules import Update, update_log
@@ -43,17 +44,16 @@ def standing_still(backup: Backup, command: str) -> BackupStatus:
 
 def given_up(backup: Backup, status: BackupStatus, command: str, message: str, now: int) -> BackupStatus:
     """The command has failed for good; whole phase and conditions stay as they are, for a deletion reads them (S13)."""
-    condition = Condition(type=Phase.FAILED, status="True", reason="AlreadyFailed", message=message, command=command)
+    condition = Condition(type=Phase.FAILED, status="True", reason=ALREADY_FAILED, message=message, command=command)
     after = _with_condition(status, condition, None, now)
     return _known(backup, status.with_(log_sub_command_statuses=after.log_sub_command_statuses), command)
 
 
 def _known(backup: Backup, status: BackupStatus, command: str) -> BackupStatus:
     """A truncation is known by the point that it truncates to; else the next look takes it for a new one (2.3)."""
-    sub = status.log_sub_command_statuses[command]
     if command != LogCommand.TRUNCATE:
         return status
-    sub = sub.with_(log_truncating_until=backup.spec.log_truncate_until)
+    sub = status.log_sub_command_statuses[command].with_(log_truncating_until=backup.spec.log_truncate_until)
     return status.with_(log_sub_command_statuses={**status.log_sub_command_statuses, command: sub})
 
 

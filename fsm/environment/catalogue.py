@@ -18,6 +18,7 @@ from fsm.environment.world.retries import is_retried
 from fsm.environment.world.slots import BACKUP, CLEAN, FAILED, STOP, UNSCHEDULABLE, HeldJob
 from fsm.environment.world.thread import HANDLER, WORKER
 from fsm.kernel import Property, StepPredicate, Taken, always, eventually, leads_to, never, recoverable, steps
+from fsm.machines.log import TASK_NOT_FOUND
 from fsm.model import LogCommand, Mode
 from fsm.rules import current_command
 
@@ -224,7 +225,7 @@ def _blames_no_healthy_task(before: Any, taken: Taken, after: Any) -> bool:
 
 
 def _blames(held: Held) -> list[str]:
-    return [sub.command for sub in held.subs if any(each.reason == "LogBackupTaskNotFound" for each in sub.conditions)]
+    return [sub.command for sub in held.subs if any(each.reason == TASK_NOT_FOUND for each in sub.conditions)]
 
 
 def _cleans_after_the_stop(before: Any, taken: Taken, after: Any) -> bool:

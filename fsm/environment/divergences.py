@@ -16,6 +16,7 @@ from fsm.environment.server import Item
 from fsm.environment.simulation import OPERATOR, Author, Who
 from fsm.kernel import Machine, MachineState
 from fsm.machines import LOG, SNAPSHOT, VOLUME_SNAPSHOT, RunContext
+from fsm.machines.log import TASK_NOT_FOUND
 from fsm.model import BackupStatus, Job, LogCommand, Phase
 from fsm.rules import current_command, init_job_name, job_name, log_job_name, timeout_passed
 
@@ -277,7 +278,7 @@ def _moves_stream(movement: Movement) -> bool:
 
 def _is_task_missed(movement: Movement) -> bool:
     failed = movement.author.who is Who.WORKER and movement.next_leaf == "aborted"
-    return failed and movement.after is not None and movement.after.context.reason == "LogBackupTaskNotFound"
+    return failed and movement.after is not None and movement.after.context.reason == TASK_NOT_FOUND
 
 
 def _is_covered_truncation(movement: Movement) -> bool:

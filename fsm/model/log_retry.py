@@ -318,11 +318,11 @@ class LogRetryStatus(Model):
         """With one more; the oldest go, but of each command's newest episode neither the first nor the last."""
         status = self.with_(records=(*self.records, record))
         while len(status.records) > MOST_RECORDS:
-            status = status.with_(records=tuple(each for each in status.records if each is not status.dispensable))
+            oldest = status._dispensable()
+            status = status.with_(records=tuple(each for each in status.records if each is not oldest))
         return status
 
-    @property
-    def dispensable(self) -> LogRetryRecord:
+    def _dispensable(self) -> LogRetryRecord:
         """The oldest record that nothing rests on; there is one where there are more than two a command."""
         ends = {id(end) for command in LogCommand for end in _ends(self.episode(command))}
         return next((each for each in self.records if id(each) not in ends), self.records[0])

@@ -64,6 +64,8 @@ def terminating(minute: int) -> Job:
     return job(name=NAME, metadata={"deletionTimestamp": at(minute), "finalizers": ["foregroundDeletion"]})
 
 
+STUCK_JOB = dead(metadata={"deletionTimestamp": at(2, 2), "finalizers": ["foregroundDeletion"]})
+"""It failed, and its pod does not go."""
 BEGUN = written(realRetryAt=at(2, 1))
 OOM = written(originalReason="BackoffLimitExceeded", cause="OOMKilled")
 EXHAUSTED = (BEGUN, {**BEGUN, "retryNum": 2}, written(3, at(9), at(13)))
@@ -155,7 +157,7 @@ ROWS: dict[str, Row] = {
     "the retry begins, the failed Job goes slowly": Row(
         (
             backup(stands("retrying", BEGUN), phase="RetryFailed"),
-            dead(metadata={"deletionTimestamp": at(2, 2), "finalizers": ["foregroundDeletion"]}),
+            STUCK_JOB,
         ),
         "waiting",
         "waits for its pods",
@@ -165,7 +167,7 @@ ROWS: dict[str, Row] = {
     "the retry begins, the failed Job does not go": Row(
         (
             backup(stands("held", BEGUN, reason="JobIsTerminating"), phase="RetryFailed"),
-            dead(metadata={"deletionTimestamp": at(2, 2), "finalizers": ["foregroundDeletion"]}),
+            STUCK_JOB,
         ),
         "stuck",
         "too long",
@@ -383,7 +385,7 @@ ROWS: dict[str, Row] = {
     "the retry begins beyond its timeout, the failed Job does not go": Row(
         (
             backup(stands("held", BEGUN, reason="JobIsTerminating"), phase="RetryFailed"),
-            dead(metadata={"deletionTimestamp": at(2, 2), "finalizers": ["foregroundDeletion"]}),
+            STUCK_JOB,
         ),
         "stuck",
         "too long",
