@@ -361,15 +361,23 @@ def test_what_the_operator_denies_again_and_again_is_mended_ever_more_seldom(
     )
 
 
-def test_what_is_denied_long_after_a_mend_is_denied_for_the_first_time() -> None:
-    """An error pauses the task every hour, and each time somebody resumes it."""
-    for mends in ([at(10), at(30)], [at(10), at(30), at(46)]):
-        backup = mended_and_denied(1, "LogBackupErrorPaused")
-        annotations = {**backup.metadata.annotations, STATUS_ANNOTATION: notes(mends=mends)}
-        backup = backup.with_(metadata=backup.metadata.with_(annotations=annotations))
-        for now, patched in ((clock(51), False), (clock(51, 1), True)):
-            scene = look(backup, job_of("log-start", "Complete"), task=Task.RUNNING, now=now)
-            assert bool(scene.outcome.patched) is patched
+ALONE = {
+    # case: (when it was mended, seconds after which the newest denial is answered)
+    "long ago": ((10, 30), 0),
+    "not so long ago": ((10, 30, 46), 0),
+    "just now, and long ago": ((10, 30, 49), 60),
+}
+
+
+@pytest.mark.parametrize(("mends", "wait"), ALONE.values(), ids=ALONE)
+def test_only_denials_that_follow_one_another_are_waited_for_ever_longer(mends: tuple[int, ...], wait: int) -> None:
+    """An error pauses the task every so often, and each time somebody resumes it."""
+    backup = mended_and_denied(1, "x")
+    annotations = {**backup.metadata.annotations, STATUS_ANNOTATION: notes(mends=[at(each) for each in mends])}
+    backup = backup.with_(metadata=backup.metadata.with_(annotations=annotations))
+    for now, patched in ((clock(50) + wait, wait == 0), (clock(50) + wait + 1, True)):
+        scene = look(backup, job_of("log-start", "Complete"), task=Task.RUNNING, now=now)
+        assert bool(scene.outcome.patched) is patched
 
 
 def test_a_pause_that_the_operator_denies_is_mended_ever_more_seldom_too() -> None:
@@ -381,6 +389,8 @@ def test_a_pause_that_the_operator_denies_is_mended_ever_more_seldom_too() -> No
     for now, mends in ((clock(52), 2), (clock(52, 1), 3)):
         scene = look(backup, job_of("log-pause", "Complete"), task=Task.PAUSED, now=now)
         assert (len(scene.standing.mends), scene.records) == (mends, ())
+    early = look(backup, job_of("log-pause", "Complete"), task=Task.PAUSED, now=clock(50, 10))
+    assert early.outcome == Outcome("aborted", (), "", (), 60), "it looks all the same"
 
 
 def test_a_pause_by_hand_after_an_error_s_is_not_undone_where_only_the_companion_said_paused() -> None:
@@ -1217,6 +1227,23 @@ def test_a_retry_that_began_long_after_the_command_was_complete_is_the_episode_s
         assert (lane(scene.state), len(scene.state.context.records)) == ("retrying", 1)
 
 
+LEFT = {
+    # case: (the command, what stands in its status)
+    "it was done": ("log-pause", {"phase": "Complete", "conditions": [condition("Complete", at(4))]}),
+    "it is of a stream": ("log-start", {"phase": "RetryFailed", "conditions": [condition("RetryFailed", at(4))]}),
+}
+
+
+@pytest.mark.parametrize(("command", "sub"), LEFT.values(), ids=LEFT)
+def test_what_is_no_retry_any_more_is_not_superseded(command: str, sub: dict[str, Any]) -> None:
+    between = record(command="log-stop", episode=2, jobUid="t-1", detectFailedAt=at(6), realRetryAt=at(8))
+    left = notes(record(command=command, realRetryAt=at(3), jobUid="j-1"), between)
+    subs = {command: {"command": command, **sub}, "log-stop": {"command": "log-stop", "phase": "RetryFailed"}}
+    status = {"phase": "Running", "logSubCommandStatuses": subs, **STARTED}
+    backup = log(spec={"logSubcommand": "log-stop"}, status=status, metadata=annotated(NO_JITTER, left))
+    assert look(backup, task=Task.RUNNING, now=clock(9)).records[0].superseded_at is None
+
+
 def test_what_runs_again_long_after_it_was_complete_begins_an_episode_though_nothing_is_written_of_it() -> None:
     left = notes(record(command="log-pause", realRetryAt=at(3)))
     day = 20 * 60
@@ -1267,9 +1294,10 @@ def test_with_a_record_that_cannot_be_nothing_is_done(real: str | None, more: di
 
 def test_a_time_of_the_status_that_no_clock_shows_does_not_end_the_program() -> None:
     backup = current("log-pause", sub={"conditions": [condition("Complete", "9999-12-31T23:59:59-01:00")]})
-    scene = look(backup, job_of("log-pause", *FAILED), task=Task.ABSENT, now=clock(30))
+    scene = look(backup, job_of("log-pause", *FAILED), task=Task.RUNNING, now=clock(30))
     assert scene.outcome.state == "backoff_waiting"
     handed_over = again(scene.after, clock(40))
+    assert handed_over.outcome.patched == (RECORDS, phase_of("log-pause"))
     retried = again(handed_over.after, clock(41))
     assert retries_of(retried.seen).problems == ()
     assert len(retried.records) == 1
